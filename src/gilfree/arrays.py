@@ -1,0 +1,34 @@
+"""What every front door asks of the array a result is written to."""
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["check_out"]
+
+# Enough for any two slices of one array; past it numpy.shares_memory gives up, and so do we.
+_MOST_WORK = 10_000
+
+
+def check_out(out: object, shape: tuple[int, ...], dtype: Any, source: Any, argument: str) -> None:
+    """Raise unless ``out`` is a writeable ndarray of this shape and dtype that shares no memory with ``source``.
+
+    ``source`` is what was passed as ``argument``; anything but an ndarray shares no memory.
+    """
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out: got {type(out).__name__}, expected an ndarray")
+    if out.dtype != dtype:
+        raise TypeError(f"out: got dtype {out.dtype}, expected {np.dtype(dtype)}")
+    if out.shape != shape:
+        raise ValueError(f"out: got shape {out.shape}, expected {shape}")
+    if not out.flags.writeable:
+        raise ValueError("out: got a read-only array, expected a writeable one")
+    if isinstance(source, np.ndarray) and _overlap(out, source):
+        raise ValueError(f"out: got an array that shares memory with {argument}, expected one of its own")
+
+
+def _overlap(a: Any, b: Any) -> bool:
+    try:
+        return np.shares_memory(a, b, max_work=_MOST_WORK)
+    except np.exceptions.TooHardError:
+        return True

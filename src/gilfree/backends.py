@@ -1,0 +1,185 @@
+"""The backends and what each promises about the GIL; loads their kernels; says why one is missing."""
+
+import importlib
+import importlib.util
+import os
+import types
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+__all__ = ["BACKENDS", "Backend", "isa", "isas", "kernels", "missing", "resolve"]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One way to run the kernels.
+
+    ``releases`` is its promise: whether other Python threads may run while a kernel of it does.
+    """
+
+    name: str
+    compiler: str
+    releases: bool
+    threads: str = "gilfree"  # who makes them: gilfree.parallel, or Numba
+    options: dict[str, Any] = field(default_factory=dict)  # for numba.njit
+
+
+BACKENDS = {
+    row.name: row
+    for row in (
+        Backend("python", "none", releases=False),
+        Backend("cython-held", "C", releases=False),
+        Backend("cython", "C", releases=True),
+        Backend("numba-held", "LLVM", releases=False),
+        Backend("numba", "LLVM", releases=True, options={"nogil": True}),
+        Backend(
+            "numba-parallel", "LLVM", releases=True, threads="numba", options={"nogil": True, "parallel": True}
+        ),
+    )
+}
+
+# What backend=None tries, best first. The controls are there to be asked for.
+_PREFERRED = ("cython", "numba", "python")
+
+chosen: ContextVar[str | None] = ContextVar("gilfree_backend", default=None)
+
+
+# --- which backend ---------------------------------------------------------------------------------------------------
+
+
+def check_name(backend: object, argument: str = "backend") -> str:
+    """``backend`` itself where it names one, else ValueError or TypeError naming ``argument``."""
+    if not isinstance(backend, str):
+        raise TypeError(f"{argument}: got {type(backend).__name__}, expected one of {', '.join(BACKENDS)}")
+    if backend not in BACKENDS:
+        raise ValueError(f"{argument}: got {backend!r}, expected one of {', '.join(BACKENDS)}")
+    return backend
+
+
+@cache
+def _from_environment() -> str | None:
+    name = os.environ.get("GILFREE_BACKEND")
+    return check_name(name, "GILFREE_BACKEND") if name else None
+
+
+def resolve(backend: str | None = None) -> Backend:
+    """The backend that is meant: the argument, else ``gilfree.use``, else ``GILFREE_BACKEND``, else the best there is.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there is no backend of that name.
+    ModuleNotFoundError
+        If it is missing here; the message says why and what to install.
+    """
+    name = check_name(backend) if backend is not None else chosen.get() or _from_environment()
+    if name is None:
+        return BACKENDS[_best()]
+    why = missing(name)
+    if why:
+        raise ModuleNotFoundError(f"backend {name!r} is not available: {why}")
+    return BACKENDS[name]
+
+
+@cache
+def _best() -> str:
+    return next(name for name in _PREFERRED if not missing(name))
+
+
+@cache
+def missing(name: str) -> str | None:
+    """Why the backend cannot be used here and what to install; None if it can."""
+    if name.startswith("numba"):
+        try:
+            importlib.import_module("numba")
+        except ImportError as error:
+            return f"Numba cannot be imported ({error}); pip install 'gilfree[numba]', where Numba has wheels"
+    elif name.startswith("cython"):
+        try:
+            importlib.import_module("gilfree._cpu")
+        except ImportError as error:
+            return f"the compiled modules cannot be imported ({error}); install gilfree from a wheel or with a C compiler"
+    return None
+
+
+# --- which instruction set -------------------------------------------------------------------------------------------
+
+
+def isas() -> tuple[str, ...]:
+    """Instruction sets that this processor can run and that were built, best first."""
+    from gilfree import _cpu
+
+    return tuple(
+        name for name in _cpu.isas() if importlib.util.find_spec(f"gilfree.reductions._cython_{name}") is not None
+    )
+
+
+@cache
+def isa() -> str:
+    """The instruction set the compiled kernels use: ``GILFREE_ISA``, else the best of ``isas()``.
+
+    Raises
+    ------
+    ValueError
+        If ``GILFREE_ISA`` names one that is unknown, was not built, or that this processor cannot run.
+    """
+    usable = isas()
+    name = os.environ.get("GILFREE_ISA") or usable[0]
+    if name not in usable:
+        raise ValueError(f"GILFREE_ISA: got {name!r}, expected one of {', '.join(usable)} on this machine")
+    return name
+
+
+# --- the kernels -----------------------------------------------------------------------------------------------------
+
+
+@cache
+def kernels(family: str, backend: str, instructions: str | None = None) -> Any:
+    """The doors of a family ("primes", "reductions", "pixels") on a backend; the first call may compile or import.
+
+    Every door is called ``door(*buffers, tickets, most, release)`` and works through tickets until none is left
+    (false) or ``most`` of them are done (true; a negative number means no limit). The doors of ``python`` and Numba
+    come back to bytecode after every ticket and need no limit.
+    """
+    if backend.startswith("cython"):
+        return importlib.import_module(f"gilfree.{family}._cython_{instructions or isa()}")
+    if backend == "python":
+        return importlib.import_module(f"gilfree.{family}._python")
+    return NumbaDoors(importlib.import_module(f"gilfree.{family}._numba"), BACKENDS[backend])
+
+
+class NumbaDoors:
+    """The loops of a ``_numba`` module as doors, each compiled for one backend when first asked for.
+
+    A loop is a plain function ``loop(*buffers, first, last)`` listed in the module's ``LOOPS``. The module's other
+    functions, which are short and no workers' job, are the same for all.
+    """
+
+    def __init__(self, module: types.ModuleType, backend: Backend) -> None:
+        self._module = module
+        self._backend = backend
+
+    def __getattr__(self, name: str) -> Callable[..., bool]:
+        loop = self._module.LOOPS.get(name)
+        if loop is None:
+            function: Callable[..., bool] = getattr(self._module, name)
+            return function
+        # A copy under a name of its own: Numba's cache on disk is keyed by name and would hand the version that
+        # keeps the GIL to the backend that lets it go.
+        label = f"{name}_{self._backend.name.replace('-', '_')}"
+        copy = types.FunctionType(loop.__code__, loop.__globals__, label)
+        copy.__qualname__ = label
+        compiled = self._module.numba.njit(copy, cache=True, error_model="numpy", **self._backend.options)
+
+        def door(*arguments: Any) -> bool:
+            *buffers, tickets, _most, _release = arguments
+            for first, last in tickets:
+                compiled(*buffers, first, last)
+            return False
+
+        door.__name__ = label
+        setattr(self, name, door)
+        return door

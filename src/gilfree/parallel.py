@@ -1,0 +1,333 @@
+"""The only file that knows threads and executors: how many workers, who they are, how they are stopped."""
+
+import math
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gilfree import backends
+from gilfree.backends import Backend
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future, ThreadPoolExecutor
+
+    from gilfree._tickets import Tickets
+
+__all__ = ["MAX_THREADS", "cpu_count", "run", "thread_count", "use"]
+
+# More threads than any machine has CPUs, few enough that a slip of the keyboard does not exhaust the process.
+MAX_THREADS = 1024
+
+chosen: ContextVar[int | None] = ContextVar("gilfree_threads", default=None)
+
+
+# --- how many --------------------------------------------------------------------------------------------------------
+
+
+def check_threads(threads: object, argument: str = "threads") -> int:
+    """``threads`` as an int, or an error that names ``argument``."""
+    if isinstance(threads, bool) or not hasattr(threads, "__index__"):
+        raise TypeError(f"{argument}: got {type(threads).__name__}, expected an integer from 1 to {MAX_THREADS}")
+    count = int(threads.__index__())
+    if not 1 <= count <= MAX_THREADS:
+        raise ValueError(f"{argument}: got {count}, expected an integer from 1 to {MAX_THREADS}")
+    return count
+
+
+@cache
+def _from_environment() -> int | None:
+    text = os.environ.get("GILFREE_NUM_THREADS")
+    if not text:
+        return None
+    if not text.strip().isdecimal():
+        raise ValueError(f"GILFREE_NUM_THREADS: got {text!r}, expected an integer from 1 to {MAX_THREADS}")
+    return check_threads(int(text), "GILFREE_NUM_THREADS")
+
+
+def thread_count(threads: int | None = None) -> int:
+    """Threads that are meant: the argument, else ``gilfree.use``, else ``GILFREE_NUM_THREADS``, else ``cpu_count()``."""
+    return _asked(threads) or cpu_count()
+
+
+def _asked(threads: int | None) -> int | None:
+    return check_threads(threads) if threads is not None else chosen.get() or _from_environment()
+
+
+def cpu_count() -> int:
+    """CPUs this process may use: its affinity mask, and its control group's quota rounded up."""
+    if hasattr(os, "sched_getaffinity"):
+        allowed = len(os.sched_getaffinity(0))
+    else:
+        allowed = os.cpu_count() or 1
+    quota = _quota()
+    return allowed if quota >= allowed else max(1, math.ceil(quota))
+
+
+@cache
+def _quota(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> float:
+    """CPUs' worth of time that Linux control groups grant this process; infinite where there is no limit."""
+    try:
+        lines = proc.read_text().splitlines()
+    except OSError:
+        return math.inf
+    least = math.inf
+    for line in lines:
+        _, controllers, name = line.split(":", 2)
+        if controllers == "":  # version 2: one hierarchy
+            base, read = root, _quota_v2
+        elif "cpu" in controllers.split(","):
+            base, read = root / controllers, _quota_v1
+        else:
+            continue
+        # Any group on the way up may set a limit. Inside a container the path may not be visible: its root is.
+        folder = base / name.lstrip("/")
+        for group in (folder, *folder.parents):
+            least = min(least, read(group))
+            if group == base:
+                break
+    return least
+
+
+def _quota_v2(group: Path) -> float:
+    try:
+        quota, period = (group / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return math.inf
+    return math.inf if quota == "max" else int(quota) / int(period)
+
+
+def _quota_v1(group: Path) -> float:
+    try:
+        quota = int((group / "cpu.cfs_quota_us").read_text())
+        period = int((group / "cpu.cfs_period_us").read_text())
+    except (OSError, ValueError):
+        return math.inf
+    return quota / period if quota > 0 and period > 0 else math.inf
+
+
+@contextmanager
+def use(*, backend: str | None = None, threads: int | None = None) -> Iterator[None]:
+    """Choose the backend and the number of threads for the calls inside a ``with`` block.
+
+    The choice belongs to the current context (``contextvars``): other threads and other asyncio tasks do not see it,
+    and tasks made inside the block inherit it. None leaves a setting as it is. Arguments of a call go before it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there is no such backend, or ``threads`` is not an integer from 1 to 1024.
+    ModuleNotFoundError
+        If the backend is missing here.
+    """
+    name = None if backend is None else backends.resolve(backend).name
+    count = None if threads is None else check_threads(threads)
+    outer = backends.chosen.get(), chosen.get()
+    tokens = backends.chosen.set(name or outer[0]), chosen.set(count or outer[1])
+    try:
+        yield
+    finally:
+        backends.chosen.reset(tokens[0])
+        chosen.reset(tokens[1])
+
+
+# --- who -------------------------------------------------------------------------------------------------------------
+
+_lock = threading.Lock()  # guards the pool
+_numba_lock = threading.Lock()  # Numba's workqueue layer ends the process when two threads enter it
+_numba_started_in: int | None = None  # the process whose Numba threads are running
+_pool: "ThreadPoolExecutor | None" = None
+_here = threading.local()  # .worker is true in a thread that is working for `run`
+
+
+def _threads() -> "ThreadPoolExecutor":
+    """One pool for the life of the process; it makes a thread only when none is idle."""
+    global _pool
+    with _lock:
+        if _pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            _pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="gilfree")
+        return _pool
+
+
+def _after_fork() -> None:
+    """A child process has none of its parent's threads: forget the pool, and locks another thread may have held."""
+    global _lock, _numba_lock, _pool
+    _lock, _numba_lock, _pool = threading.Lock(), threading.Lock(), None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+# --- how -------------------------------------------------------------------------------------------------------------
+
+
+def run(
+    backend: Backend,
+    door: Callable[..., bool],
+    *buffers: Any,
+    units: int,
+    grain: int,
+    pause: int,
+    threads: int | None = None,
+    executor: "Executor | None" = None,
+    private: Callable[[], tuple[Any, ...]] = tuple,
+) -> list[tuple[Any, ...]]:
+    """Call a door from as many workers as pay, until every unit is done.
+
+    Parameters
+    ----------
+    backend, door, buffers
+        What to run; see ``backends.kernels``.
+    units, grain
+        Length of the range, and units a ticket: fixed for a kernel, never a share of ``units``, so that the answer
+        does not depend on the number of workers. A second worker is woken from two tickets on, so a ticket should
+        be worth more than waking a thread, which costs 10 to 50 µs.
+    pause
+        Tickets that take about 30 ms. After so many, a worker that would otherwise keep Python from handling Ctrl-C
+        (the main thread, and any that holds the GIL) comes back to bytecode for a moment.
+    threads, executor
+        How many workers, the caller being one of them, and who the others are: any executor whose workers share
+        this process's memory.
+    private
+        Makes the buffers that belong to one worker; they follow ``buffers``.
+
+    Returns
+    -------
+    list
+        What ``private`` made for each worker that took part.
+
+    Raises
+    ------
+    TypeError
+        If ``executor`` is not a thread pool.
+    KeyboardInterrupt
+        Within 100 ms of Ctrl-C; all workers have stopped by then.
+    """
+    from gilfree._tickets import Tickets
+
+    if executor is not None:
+        _check_executor(executor)
+    if backend.threads == "numba":
+        return [_run_numba(backend, door, buffers, Tickets(units, grain * pause), threads, private())]
+
+    tickets = Tickets(units, grain)
+    workers = 1
+    if len(tickets) > 1 and not getattr(_here, "worker", False):
+        workers = min(thread_count(threads), len(tickets))
+    elif threads is not None:
+        check_threads(threads)
+    owned = [private() for _ in range(workers)]
+    holds = not backend.releases
+    main = threading.current_thread() is threading.main_thread()
+
+    def work(own: tuple[Any, ...], most: int) -> None:
+        nested = getattr(_here, "worker", False)
+        _here.worker = True
+        try:
+            while door(*buffers, *own, tickets, most, backend.releases):
+                pass
+        except BaseException:
+            tickets.stop()
+            raise
+        finally:
+            _here.worker = nested
+
+    futures: list[Future[None]] = []
+    try:
+        if workers > 1:
+            pool = executor or _threads()
+            for own in owned[1:]:
+                futures.append(pool.submit(work, own, pause if holds else -1))
+        work(owned[0], pause if holds or main else -1)
+        _wait(futures)
+    except BaseException:
+        tickets.stop()
+        _wait_whatever_happens(futures)
+        raise
+    return owned
+
+
+def _wait(futures: "list[Future[None]]") -> None:
+    """Wait for workers that began; those that did not have nothing left to do. Raises what a worker raised."""
+    # Windows does not wake a waiting lock for Ctrl-C, so there the wait is cut into slices.
+    step = 0.05 if sys.platform == "win32" else None
+    for future in futures:
+        if future.cancel():
+            continue
+        while True:
+            try:
+                future.result(step)
+                break
+            except TimeoutError:
+                if future.done():
+                    raise
+
+
+def _wait_whatever_happens(futures: "list[Future[None]]") -> None:
+    """Wait until no worker writes to the caller's buffers any more, however often Ctrl-C is pressed meanwhile."""
+    for future in futures:
+        while not (future.cancel() or future.done()):
+            try:
+                future.exception(0.05)
+            except (TimeoutError, KeyboardInterrupt):
+                continue
+
+
+def _check_executor(executor: object) -> None:
+    from concurrent.futures import Executor, ThreadPoolExecutor
+
+    shares_memory = isinstance(executor, ThreadPoolExecutor) and not _is_interpreter_pool(executor)
+    if not shares_memory:
+        kind = "an executor without shared memory" if isinstance(executor, Executor) else "no executor"
+        raise TypeError(
+            f"executor: got {type(executor).__name__} ({kind}), expected a concurrent.futures.ThreadPoolExecutor"
+        )
+
+
+def _is_interpreter_pool(executor: object) -> bool:
+    import concurrent.futures
+
+    pool = getattr(concurrent.futures, "InterpreterPoolExecutor", None)  # new in 3.14; a kind of thread pool there
+    return pool is not None and isinstance(executor, pool)
+
+
+def _run_numba(
+    backend: Backend,
+    door: Callable[..., bool],
+    buffers: tuple[Any, ...],
+    tickets: "Tickets",
+    threads: int | None,
+    own: tuple[Any, ...],
+) -> tuple[Any, ...]:
+    """Let Numba's own threads share each ticket. One Python thread at a time, whatever the threading layer."""
+    global _numba_started_in
+    import numba
+
+    most = numba.config.NUMBA_NUM_THREADS
+    asked = _asked(threads)
+    if asked is not None and asked > most:
+        raise ValueError(f"threads: got {asked}, expected at most {most} (NUMBA_NUM_THREADS) on numba-parallel")
+    count = 1 if getattr(_here, "worker", False) else min(asked or cpu_count(), most)
+    with _numba_lock:
+        if _numba_started_in not in (None, os.getpid()) and numba.threading_layer() != "tbb":
+            raise RuntimeError(
+                "numba-parallel: this process was forked after its parent had used it, and Numba's"
+                f" {numba.threading_layer()} layer does not survive that; use another backend, the spawn start"
+                " method, or the tbb layer"
+            )
+        before = numba.get_num_threads()
+        numba.set_num_threads(count)
+        try:
+            _numba_started_in = _numba_started_in or os.getpid()
+            door(*buffers, *own, tickets, -1, backend.releases)
+        finally:
+            numba.set_num_threads(before)
+    return own
