@@ -16,17 +16,31 @@ cdef extern from *:
     """
     #if defined(_MSC_VER) && !defined(__clang__)
     #include <intrin.h>
-    #define gilfree_high(a, b) __umulh((a), (b))
-    #else
-    static inline uint64_t gilfree_high(uint64_t a, uint64_t b) {
-        return (uint64_t)(((unsigned __int128)a * b) >> 64);
+    static __forceinline uint64_t gilfree_product(uint64_t a, uint64_t b, uint64_t *high) {
+        *high = __umulh(a, b);
+        return a * b;
     }
+    static __forceinline int gilfree_top_bit(uint64_t n) {
+        unsigned long bit;
+        _BitScanReverse64(&bit, n);
+        return (int)bit;
+    }
+    #else
+    static inline uint64_t gilfree_product(uint64_t a, uint64_t b, uint64_t *high) {
+        unsigned __int128 product = (unsigned __int128)a * b;
+        *high = (uint64_t)(product >> 64);
+        return (uint64_t)product;
+    }
+    #define gilfree_top_bit(n) (63 - __builtin_clzll(n))
     #endif
     """
-    uint64_t gilfree_high(uint64_t a, uint64_t b) nogil     # the upper half of the 128-bit product
+    uint64_t gilfree_product(uint64_t a, uint64_t b, uint64_t *high) nogil     # the 128-bit product: low, and high
+    int gilfree_top_bit(uint64_t n) nogil                   # of n > 0
 
 cdef enum:
     SMALL = 17          # odd primes below 67: four of five odd numbers have one of them as a factor
+    TOGETHER = 4        # numbers tested side by side
+    UNKNOWN = 2         # neither prime nor composite as yet
     BLOCK = 1024        # numbers a unit of count_by_test
     SEGMENT = 1 << 20   # numbers a unit of count_by_sieve: 512 KiB of flags, odd numbers only, half a usual L2 cache
 
@@ -51,90 +65,157 @@ def is_prime(const uint64_t[::1] n, uint8_t[::1] out, int64_t[::1] tickets, Py_s
 
 
 cdef bint _is_prime_tickets(const uint64_t *n, uint8_t *out, int64_t *tickets, Py_ssize_t most) noexcept nogil:
-    cdef int64_t i = 0, last = 0
+    cdef int64_t first = 0, last = 0
     while most != 0:
-        if not take(tickets, &i, &last):
+        if not take(tickets, &first, &last):
             return False
         most -= 1
-        while i < last:
-            out[i] = _is_prime(n[i])
-            i += 1
+        _is_prime_run(n + first, out + first, last - first)
     return True
 
 
-cdef bint _is_prime(uint64_t n) noexcept nogil:
+cdef void _is_prime_run(const uint64_t *n, uint8_t *out, int64_t length) noexcept nogil:
+    """Whether each of ``length`` numbers is prime: small factors first, then the survivors, a few at a time."""
+    cdef int64_t where[TOGETHER]
+    cdef uint64_t chosen[TOGETHER]
+    cdef uint8_t passed[TOGETHER]
+    cdef int64_t i
+    cdef int waiting = 0, j
+    for i in range(length):
+        out[i] = _small_factor(n[i])
+        if out[i] != UNKNOWN:
+            continue
+        where[waiting] = i
+        chosen[waiting] = n[i]
+        waiting += 1
+        if waiting == TOGETHER:
+            _baillie_psw(chosen, passed)
+            for j in range(TOGETHER):
+                out[where[j]] = passed[j]
+            waiting = 0
+    if waiting != 0:
+        for j in range(waiting, TOGETHER):
+            chosen[j] = chosen[0]
+        _baillie_psw(chosen, passed)
+        for j in range(waiting):
+            out[where[j]] = passed[j]
+
+
+cdef inline uint8_t _small_factor(uint64_t n) noexcept nogil:
+    """Whether n is prime, or UNKNOWN if it is above 67 * 67 and has no factor below 67."""
     cdef int i
     if n % 2 == 0:
         return n == 2
     for i in range(SMALL):
         if n * SMALL_INVERSES[i] <= SMALL_QUOTIENTS[i]:
             return n == SMALL_PRIMES[i]
-    if n < 67 * 67:
-        return n > 1
-    return strong_base_2(n) and not is_square(n) and extra_strong_lucas(n)
+    return UNKNOWN if n > 67 * 67 else n > 1 and n != 67 * 67
 
 
-cdef bint strong_base_2(uint64_t n) noexcept nogil:
-    """Whether odd n > 2 is a strong probable prime to base 2: 2**d == 1 or 2**(d * 2**r) == -1, n - 1 == d * 2**s."""
-    cdef uint64_t inv = inverse(n), one = montgomery_one(n), minus_one = n - one
-    cdef uint64_t d = n - 1, x = add(one, one, n), doubled
-    cdef int s = 0, bit
-    while d % 2 == 0:
-        d >>= 1
-        s += 1
-    for bit in range(top_bit(d) - 1, -1, -1):
-        x = multiply(x, x, n, inv)
-        doubled = add(x, x, n)
-        x = doubled if d >> bit & 1 else x
-    if x == one or x == minus_one:
-        return True
-    for _ in range(s - 1):
-        x = multiply(x, x, n, inv)
-        if x == minus_one:
-            return True
-    return False
+cdef void _baillie_psw(const uint64_t *n, uint8_t *passed) noexcept nogil:
+    """Whether each of TOGETHER odd numbers above 67 * 67 without small factors is prime."""
+    cdef int j
+    cdef bint any_left = False
+    strong_base_2(n, passed)
+    for j in range(TOGETHER):
+        passed[j] = passed[j] and not is_square(n[j])
+        any_left |= passed[j]
+    if any_left:
+        extra_strong_lucas(n, passed)
 
 
-cdef bint extra_strong_lucas(uint64_t n) noexcept nogil:
-    """Whether n, odd and no square, passes the extra strong Lucas test (J. Grantham, "Frobenius Pseudoprimes", 2001).
+cdef void strong_base_2(const uint64_t *n, uint8_t *passed) noexcept nogil:
+    """Whether 2**d == 1 or 2**(d * 2**r) == -1 modulo n, where n - 1 == d * 2**s and 0 <= r < s.
 
-    With the least P > 2 for which D = P*P - 4 is no square modulo n, Q = 1 and n + 1 == d * 2**s: U(d) == 0 and
-    V(d) == 2 or -2, or V(d * 2**r) == 0 for some 0 <= r < s - 1.
+    Each step needs the one before it, so that one number alone leaves the multiplier idle two cycles of three:
+    TOGETHER numbers take their steps side by side. A power whose leading bits are zero stays 1 meanwhile.
     """
-    cdef uint64_t inv = inverse(n), one = montgomery_one(n), two = add(one, one, n)
-    cdef uint64_t p = 3, P = add(two, one, n), d = n + 1     # no overflow: 2**64 - 1 has the factor 3
-    cdef uint64_t low, high, product, square
-    cdef int s = 0, bit, symbol = jacobi(5, n)
-    while symbol == 1:
-        p += 1
-        P = add(P, one, n)
-        symbol = jacobi(p * p - 4, n)
-    if symbol == 0:
-        return False        # a factor of D, which is below n, divides n
-    while d % 2 == 0:
-        d >>= 1
-        s += 1
-    low = P                                             # V(k), beginning with k = 1
-    high = subtract(multiply(P, P, n, inv), two, n)     # V(k + 1)
-    for bit in range(top_bit(d) - 1, -1, -1):
-        product = subtract(multiply(low, high, n, inv), P, n)           # V(2k + 1)
-        if d >> bit & 1:
-            high = subtract(multiply(high, high, n, inv), two, n)       # V(2k + 2)
-            low = product
-        else:
-            low = subtract(multiply(low, low, n, inv), two, n)          # V(2k)
-            high = product
-    if low == two or low == n - two:
-        # D * U(d) == 2 * V(d + 1) - P * V(d), and D has no factor in common with n
-        product = multiply(P, low, n, inv)
-        square = add(high, high, n)
-        if product == square:
-            return True
-    for _ in range(s - 1):
-        if low == 0:
-            return True
-        low = subtract(multiply(low, low, n, inv), two, n)
-    return False
+    cdef uint64_t inv[TOGETHER]
+    cdef uint64_t one[TOGETHER]
+    cdef uint64_t d[TOGETHER]
+    cdef uint64_t x[TOGETHER]
+    cdef uint64_t longest = 0
+    cdef int s[TOGETHER]
+    cdef int j, bit
+    for j in range(TOGETHER):
+        inv[j] = inverse(n[j])
+        one[j] = montgomery_one(n[j])
+        d[j] = n[j] - 1
+        s[j] = 0
+        while d[j] % 2 == 0:
+            d[j] >>= 1
+            s[j] += 1
+        longest |= d[j]
+        x[j] = one[j]
+    for bit in range(gilfree_top_bit(longest), -1, -1):
+        for j in range(TOGETHER):
+            x[j] = multiply(x[j], x[j], n[j], inv[j])
+            x[j] = add(x[j], x[j] & mask(d[j] >> bit), n[j])
+    for j in range(TOGETHER):
+        passed[j] = x[j] == one[j] or x[j] == n[j] - one[j]
+        while not passed[j] and s[j] > 1:
+            x[j] = multiply(x[j], x[j], n[j], inv[j])
+            passed[j] = x[j] == n[j] - one[j]
+            s[j] -= 1
+
+
+cdef void extra_strong_lucas(const uint64_t *n, uint8_t *passed) noexcept nogil:
+    """Keep ``passed`` where n, odd and no square, passes the extra strong Lucas test, side by side as above.
+
+    J. Grantham, "Frobenius Pseudoprimes", 2001. With the least P > 2 for which D = P*P - 4 is no square modulo n,
+    Q = 1 and n + 1 == d * 2**s: U(d) == 0 and V(d) == 2 or -2, or V(d * 2**r) == 0 for some 0 <= r < s - 1.
+    """
+    cdef uint64_t inv[TOGETHER]
+    cdef uint64_t two[TOGETHER]
+    cdef uint64_t P[TOGETHER]
+    cdef uint64_t d[TOGETHER]
+    cdef uint64_t low[TOGETHER]     # V(k), beginning with k = 0
+    cdef uint64_t high[TOGETHER]    # V(k + 1)
+    cdef uint64_t one, p, product, square, swap, longest = 0
+    cdef int s[TOGETHER]
+    cdef int j, bit, symbol
+    for j in range(TOGETHER):
+        inv[j] = inverse(n[j])
+        one = montgomery_one(n[j])
+        two[j] = add(one, one, n[j])
+        p = 3
+        P[j] = add(two[j], one, n[j])
+        symbol = jacobi(5, n[j])
+        while symbol == 1 and passed[j]:
+            p += 1
+            P[j] = add(P[j], one, n[j])
+            symbol = jacobi(p * p - 4, n[j])
+        passed[j] = passed[j] and symbol != 0   # else a factor of D, which is below n, divides n
+        d[j] = n[j] + 1                         # no overflow: 2**64 - 1 has the factor 3
+        s[j] = 0
+        while d[j] % 2 == 0:
+            d[j] >>= 1
+            s[j] += 1
+        longest |= d[j]
+        low[j] = two[j]
+        high[j] = P[j]
+    for bit in range(gilfree_top_bit(longest), -1, -1):
+        for j in range(TOGETHER):
+            product = subtract(multiply(low[j], high[j], n[j], inv[j]), P[j], n[j])         # V(2k + 1)
+            swap = (low[j] ^ high[j]) & mask(d[j] >> bit)
+            square = low[j] ^ swap
+            square = subtract(multiply(square, square, n[j], inv[j]), two[j], n[j])         # V(2k), or V(2k + 2)
+            swap = (square ^ product) & mask(d[j] >> bit)
+            low[j] = square ^ swap
+            high[j] = product ^ swap
+    for j in range(TOGETHER):
+        if not passed[j]:
+            continue
+        if low[j] == two[j] or low[j] == n[j] - two[j]:
+            # D * U(d) == 2 * V(d + 1) - P * V(d), and D has no factor in common with n
+            passed[j] = multiply(P[j], low[j], n[j], inv[j]) == add(high[j], high[j], n[j])
+            if passed[j]:
+                continue
+        passed[j] = False
+        while not passed[j] and s[j] > 1:
+            passed[j] = low[j] == 0
+            low[j] = subtract(multiply(low[j], low[j], n[j], inv[j]), two[j], n[j])
+            s[j] -= 1
 
 
 cdef int jacobi(uint64_t a, uint64_t n) noexcept nogil:
@@ -178,23 +259,23 @@ cdef inline uint64_t montgomery_one(uint64_t n) noexcept nogil:
 
 
 cdef inline uint64_t multiply(uint64_t a, uint64_t b, uint64_t n, uint64_t inv) noexcept nogil:
-    cdef uint64_t high = gilfree_high(a, b), folded = gilfree_high(a * b * inv, n)
-    return high - folded + (n if high < folded else 0)
+    cdef uint64_t high = 0, folded = 0
+    cdef uint64_t low = gilfree_product(a, b, &high)
+    gilfree_product(low * inv, n, &folded)
+    return subtract(high, folded, n)
 
 
 cdef inline uint64_t add(uint64_t a, uint64_t b, uint64_t n) noexcept nogil:
-    return subtract(a, n - b, n) if b != 0 else a
+    return subtract(a, n - b, n)    # b = 0 too: a - n + n
 
 
 cdef inline uint64_t subtract(uint64_t a, uint64_t b, uint64_t n) noexcept nogil:
-    return a - b + (n if a < b else 0)
+    return a - b + (n & mask(a < b))
 
 
-cdef inline int top_bit(uint64_t n) noexcept nogil:
-    cdef int bit = 63
-    while n >> bit == 0:
-        bit -= 1
-    return bit
+cdef inline uint64_t mask(uint64_t bit) noexcept nogil:
+    """All ones if the last bit is set, else 0. For choices that are as good as random: a jump misses every other one."""
+    return 0 - (bit & 1)
 
 
 # --- how many primes in a range? -------------------------------------------------------------------------------------
@@ -214,15 +295,20 @@ cdef bint _count_by_test(
 ) noexcept nogil:
     cdef int64_t block = 0, end = 0
     cdef uint64_t n, length, i
+    cdef uint64_t numbers[BLOCK]
+    cdef uint8_t answers[BLOCK]
     while most != 0:
         if not take(tickets, &block, &end):
             return False
         most -= 1
         while block < end:
             n = start + <uint64_t> block * BLOCK
-            length = last - n if last - n < BLOCK else BLOCK - 1    # less one: the last block may end at 2**64 - 1
-            for i in range(length + 1):
-                count[0] += _is_prime(n + i)
+            length = last - n + 1 if last - n < BLOCK else BLOCK
+            for i in range(length):
+                numbers[i] = n + i
+            _is_prime_run(numbers, answers, <int64_t> length)
+            for i in range(length):
+                count[0] += answers[i]
             block += 1
     return True
 

@@ -24,13 +24,14 @@ class Backend:
     compiler: str
     releases: bool
     threads: str = "gilfree"  # who makes them: gilfree.parallel, or Numba
+    slowness: int = 1  # roughly, how many times as long as compiled code it takes over a unit
     options: dict[str, Any] = field(default_factory=dict)  # for numba.njit
 
 
 BACKENDS = {
     row.name: row
     for row in (
-        Backend("python", "none", releases=False),
+        Backend("python", "none", releases=False, slowness=64),
         Backend("cython-held", "C", releases=False),
         Backend("cython", "C", releases=True),
         Backend("numba-held", "LLVM", releases=False),

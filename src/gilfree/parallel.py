@@ -189,7 +189,7 @@ def run(
     units, grain
         Length of the range, and units a ticket: fixed for a kernel, never a share of ``units``, so that the answer
         does not depend on the number of workers. A second worker is woken from two tickets on, so a ticket should
-        be worth more than waking a thread, which costs 10 to 50 µs.
+        be worth more than waking a thread, which costs 10 to 50 µs. A slow backend gets fewer units a ticket.
     pause
         Tickets that take about 30 ms. After so many, a worker that would otherwise keep Python from handling Ctrl-C
         (the main thread, and any that holds the GIL) comes back to bytecode for a moment.
@@ -218,7 +218,7 @@ def run(
     if backend.threads == "numba":
         return [_run_numba(backend, door, buffers, Tickets(units, grain * pause), threads, private())]
 
-    tickets = Tickets(units, grain)
+    tickets = Tickets(units, max(1, grain // backend.slowness))
     workers = 1
     if len(tickets) > 1 and not getattr(_here, "worker", False):
         workers = min(thread_count(threads), len(tickets))

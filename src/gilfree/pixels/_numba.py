@@ -10,12 +10,25 @@ from numba.extending import overload
 RED, GREEN, BLUE = np.uint32(9798), np.uint32(19235), np.uint32(3735)  # OpenCV's luma weights times 2**15
 HALF, SHIFT = np.uint32(2**14), np.uint32(15)
 
-RUN = 2**18  # pixels a step of prange: each fills a table of its own, up to 65 536 counters long
+RUN = 2**18  # pixels a step of prange: a step may fill a table of its own, up to 65 536 counters long
 
 
 def grayscale(image: Any, out: Any, first: int, last: int) -> None:
-    for i in prange(first, last):
-        out[i] = _grey(image[i, 0], image[i, 1], image[i, 2])
+    for run in prange((last - first + RUN - 1) // RUN):
+        begin = first + run * RUN
+        end = min(begin + RUN, last)
+        _grayscale_run(image[begin:end].reshape(-1), image.shape[1], out[begin:end])
+
+
+@njit(nogil=True, error_model="numpy")
+def _grayscale_run(image: Any, channels: int, out: Any) -> None:
+    # The stride as a constant: LLVM vectorises it, and is four times as fast as with image[i, 0].
+    if channels == 3:
+        for i in range(len(out)):
+            out[i] = _grey(image[3 * i], image[3 * i + 1], image[3 * i + 2])
+    else:
+        for i in range(len(out)):
+            out[i] = _grey(image[4 * i], image[4 * i + 1], image[4 * i + 2])
 
 
 def _grey(red: Any, green: Any, blue: Any) -> Any:
@@ -52,16 +65,18 @@ def threshold(
     first: int,
     last: int,
 ) -> None:
+    # Slices, counted from zero: with an index that might be negative, which Numba would wrap, LLVM does not vectorise.
+    source, target = image[first:last], out[first:last]
     # One loop for each of the three shapes a kind can have, so that none decides anything per pixel.
     if keep_above:
-        for i in prange(first, last):
-            out[i] = image[i] if image[i] > value else below
+        for i in prange(len(source)):
+            target[i] = source[i] if source[i] > value else below
     elif keep_below:
-        for i in prange(first, last):
-            out[i] = above if image[i] > value else image[i]
+        for i in prange(len(source)):
+            target[i] = above if source[i] > value else source[i]
     else:
-        for i in prange(first, last):
-            out[i] = above if image[i] > value else below
+        for i in prange(len(source)):
+            target[i] = above if source[i] > value else below
 
 
 def histogram(image: Any, counts: Any, first: int, last: int) -> None:

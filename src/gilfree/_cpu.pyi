@@ -1,0 +1,3 @@
+"""Types of the compiled look at the processor; see ext/cpu.pyx."""
+
+def isas() -> tuple[str, ...]: ...

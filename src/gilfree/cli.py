@@ -1,0 +1,224 @@
+"""Words on the command line → calls; the only file that prints or exits."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gilfree import backends
+
+__all__ = ["main"]
+
+DONE, BAD_ARGUMENTS, DISAGREE, INTERRUPTED = 0, 2, 3, 130
+HERE = "-"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except (ValueError, TypeError, OSError, ModuleNotFoundError) as error:
+        print(f"gilfree: {_plain(error)}", file=sys.stderr)
+        return BAD_ARGUMENTS
+    except KeyboardInterrupt:
+        print("gilfree: interrupted, nothing was written", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gilfree", description="What does the GIL cost, and who lets go of it?")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    bench = commands.add_parser(
+        "bench",
+        help="measure how every kernel scales on threads, holding the GIL and letting it go",
+        description="Strong scaling of every kernel on every backend, beside the machine's own ceiling.",
+        epilog="Exit status: 0 done, 2 bad arguments, 3 two backends gave different answers.",
+    )
+    bench.set_defaults(command=_bench)
+    bench.add_argument("--threads", type=_counts, metavar="N,N,…", help="numbers of threads (default: 1, 2, 4, … CPUs)")
+    bench.add_argument("--kernel", type=_words, action="extend", metavar="NAME,…", help="kernels or families")
+    bench.add_argument("--backend", type=_words, action="extend", metavar="NAME,…", help=", ".join(backends.BACKENDS))
+    bench.add_argument("--size", type=_size, metavar="N", help="elements, numbers or pixels instead of the usual size")
+    bench.add_argument("--quick", action="store_true", help="a fifth of the time: a look, not a measurement")
+    bench.add_argument("--image", metavar="FILE", help="run the pixel kernels on this picture")
+    bench.add_argument("--array", metavar="FILE.npy", help="run the other kernels on this array")
+    bench.add_argument(
+        "--json", nargs="?", const=HERE, metavar="FILE",
+        help="write the data to FILE, or print it if none is named (default: results/<date>-<python>.json)",
+    )  # fmt: skip
+    plot = bench.add_mutually_exclusive_group()
+    plot.add_argument("--plot", metavar="FILE", type=_picture, help="draw to FILE.png or FILE.svg (default: both, beside the data)")
+    plot.add_argument("--no-plot", action="store_true", help="draw nothing")
+
+    info = commands.add_parser("info", help="this Python, this CPU, and each backend: there or why not")
+    info.set_defaults(command=_info)
+    info.add_argument("--json", action="store_true", help="as JSON")
+    return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when asked for it."""
+
+    def __call__(self, *_: Any) -> None:
+        import gilfree
+
+        print(f"gilfree {gilfree.__version__}")
+        sys.exit(DONE)
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in text.split(",") if word]
+
+
+def _counts(text: str) -> list[int]:
+    counts = [int(word) for word in text.split(",") if word]
+    if not counts or min(counts) < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected positive integers and commas")
+    return counts
+
+
+def _size(text: str) -> int:
+    size = float(text)  # 1e7 is what people type
+    if not size.is_integer() or size < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive integer")
+    return int(size)
+
+
+def _picture(text: str) -> Path:
+    path = Path(text)
+    if path.suffix not in (".png", ".svg"):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a name that ends in .png or .svg")
+    return path
+
+
+def _plain(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+# --- gilfree bench ---------------------------------------------------------------------------------------------------
+
+
+def _bench(options: argparse.Namespace) -> int:
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"the benchmark needs {error.name}: pip install 'gilfree[bench]'") from error
+    from gilfree.explore import plot, record, scaling, table, workloads
+
+    if options.threads:
+        from gilfree.parallel import check_threads
+
+        for count in options.threads:
+            check_threads(count)
+    for name in options.backend or ():
+        backends.resolve(name)
+    jobs = workloads.workloads(options.kernel, options.size, options.image, options.array)
+    if not options.no_plot:
+        _require_matplotlib()
+
+    # The table is what is asked for; what moves meanwhile goes to the other stream.
+    console, moving = Console(), Console(stderr=True)
+    if not console.is_terminal:
+        console.width = 160  # a file has no width: cut nothing short
+    columns = (TextColumn("{task.description:<32}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeRemainingColumn())
+    with Progress(*columns, console=moving, transient=True, disable=not moving.is_terminal) as bar:
+        task = bar.add_task("starting", total=1.0)
+        try:
+            run = scaling.measure(
+                jobs,
+                options.backend,
+                options.threads,
+                seconds=1.0 if options.quick else 7.0,
+                rounds=3 if options.quick else 5,
+                progress=lambda doing, share: bar.update(task, description=doing, completed=share),
+            )
+        except scaling.AnswersDisagree as error:
+            print(f"gilfree: {error}", file=sys.stderr)
+            return DISAGREE
+
+    if options.json == HERE:
+        print(json.dumps(run.to_dict(), indent=1))
+    else:
+        _show(run, table, console)
+    data = Path(options.json) if options.json not in (None, HERE) else record.default_path()
+    written = [] if options.json == HERE else [data]
+    if written:
+        record.save(run, data)
+    if not options.no_plot:
+        pictures = [options.plot] if options.plot else [data.with_suffix(".png"), data.with_suffix(".svg")]
+        plot.save(run, *pictures)
+        written += pictures
+    if written:
+        print("written: " + ", ".join(str(path) for path in written), file=sys.stderr)
+    return DONE
+
+
+def _require_matplotlib() -> None:
+    try:
+        import matplotlib as _  # noqa: F401 - only to see that it is there, before the minutes are spent
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "the picture needs matplotlib: pip install 'gilfree[bench]', or ask for --no-plot"
+        ) from error
+
+
+def _show(run: Any, table: Any, console: Any) -> None:
+    machine = run.machine
+    gil = "with its GIL" if machine["gil_enabled"] else "without a GIL"
+    print(f"Python {machine['python']} {gil}, {machine['cpu']}, {machine['cpus']} CPUs, {machine['isa'] or 'no ISA'}")
+    print()
+    console.print(table.build(run), highlight=False)
+    print()
+    width = max(map(len, run.verdicts), default=0)
+    for kernel, line in run.verdicts.items():
+        print(f"{kernel:<{width}}  {line}")
+    compiled = sum(sum(rows.values()) for rows in run.compile_seconds.values())
+    if any(run.compile_seconds.values()):
+        print(f"\nNumba took {compiled:.1f} s to compile, or to load what it had compiled before: in none of these times.")
+    if run.warnings:
+        print("\nDoubtful:")
+        for line in run.warnings:
+            print(f"- {line}")
+
+
+# --- gilfree info ----------------------------------------------------------------------------------------------------
+
+
+def _info(options: argparse.Namespace) -> int:
+    from gilfree.explore import machine
+
+    machine.start_numba_threads()
+    found = machine.info()
+    if options.json:
+        print(json.dumps(found, indent=1))
+        return DONE
+    gil = "on" if found["gil_enabled"] else "off"
+    if found["gil_enabled_by"]:
+        gil = f"switched back on by {found['gil_enabled_by']}"
+    build = "free-threaded build" if found["free_threaded_build"] else "build with a GIL"
+    rows = [
+        ("Python", f"{found['python']} ({found['implementation']}, {build})"),
+        ("GIL", gil),
+        ("CPU", f"{found['cpu']}, {found['cpus']} CPUs"),
+        ("ISA", f"{found['isa']} (of {', '.join(found['isas'])})" if found["isa"] else "none: no compiled modules"),
+        ("threads", f"{found['threads']} by default"),
+        ("Numba layer", found["numba_threading_layer"] or "none: no Numba"),
+        ("versions", ", ".join(f"{name} {number}" for name, number in found["versions"].items())),
+    ]
+    for name, text in rows:
+        print(f"{name:<12} {text}")
+    print("\nbackends")
+    for name, row in found["backends"].items():
+        promise = "releases the GIL" if row["releases_gil"] else "holds the GIL"
+        state = f"available, {promise}" if row["available"] else f"missing: {row['why']}"
+        print(f"  {name:<15} {state}{', the default' if row['default'] else ''}")
+    return DONE

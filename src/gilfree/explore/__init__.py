@@ -1,0 +1,1 @@
+"""The instruments: measure the kernels, keep the measurement as data, show it."""

@@ -1,0 +1,96 @@
+"""A run as a picture: speed-up against threads, one panel a kernel, with matplotlib."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gilfree import backends
+from gilfree.explore.record import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["draw", "save"]
+
+# One hue a compiler, from the colour-blind safe palette of M. Okabe and K. Ito; the line style says the GIL, so that
+# the picture also reads in grey.
+COLOURS = {"none": "#000000", "C": "#0072B2", "LLVM": "#D55E00"}
+MARKERS = {"python": "x", "cython-held": "o", "cython": "o", "numba-held": "s", "numba": "s", "numba-parallel": "^"}
+CEILING = "#999999"
+
+
+def draw(run: Run) -> "Figure":
+    """The figure, 8 inches wide: at 100 dots an inch its smallest letters are 11 pixels high."""
+    from matplotlib.figure import Figure
+
+    kernels = run.kernels()
+    columns = min(3, len(kernels) + 1)
+    rows = math.ceil((len(kernels) + 1) / columns)  # one place more, for the legend
+    figure = Figure(figsize=(8, 2.45 * rows + 0.5), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    most = max(max(ceiling) for ceiling in run.ceiling.values())
+    top = max(
+        [most * 1.05]
+        + [record.speedup * 1.05 for record in run.records]
+        + [gain * 1.05 for ceiling in run.ceiling.values() for gain in ceiling.values()]
+    )
+    handles: dict[str, Any] = {}
+    for panel, kernel in zip(axes, kernels, strict=False):
+        counts = sorted(run.ceiling[kernel])
+        panel.plot(
+            counts, [run.ceiling[kernel][count] for count in counts], color=CEILING, linewidth=6, alpha=0.45,
+            solid_capstyle="round", label="the machine's ceiling",
+        )  # fmt: skip
+        for name, row in backends.BACKENDS.items():
+            found = [run.find(kernel, name, count) for count in counts]
+            points = [(record.threads, record.speedup) for record in found if record is not None]
+            if points:
+                colour = COLOURS[row.compiler]
+                panel.plot(
+                    *zip(*points, strict=True), color=colour, linestyle="-" if row.releases else "--",
+                    linewidth=1.6, marker=MARKERS[name], markersize=6,
+                    markerfacecolor=colour if row.releases else "white", label=name,
+                )  # fmt: skip
+        panel.set_title(kernel, fontsize=10, fontweight="bold")
+        panel.set_xticks(counts)
+        panel.set_xlim(0.85, most * 1.06)
+        panel.set_ylim(0, top)
+        panel.grid(alpha=0.25)
+        panel.tick_params(labelsize=9)
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    for panel in axes[len(kernels) :]:
+        panel.axis("off")
+    order = ["the machine's ceiling", *(name for name in backends.BACKENDS if name in handles)]
+    labels = [_label(name) for name in order]
+    axes[len(kernels)].legend([handles[name] for name in order], labels, loc="center", fontsize=9, frameon=False)
+    figure.supxlabel("threads", fontsize=10)
+    figure.supylabel("speed-up over one thread", fontsize=10)
+    figure.suptitle(_title(run), fontsize=11)
+    return figure
+
+
+def _label(name: str) -> str:
+    if name not in backends.BACKENDS:
+        return name
+    return f"{name} ({'released' if backends.BACKENDS[name].releases else 'held'})"
+
+
+def _title(run: Run) -> str:
+    machine = run.machine
+    gil = "with its GIL" if machine["gil_enabled"] else "without a GIL"
+    isa = f", {machine['isa']}" if machine["isa"] else ""
+    return f"Python {machine['python']} {gil} · {machine['cpu']}, {machine['cpus']} CPUs{isa}"
+
+
+def save(run: Run, *paths: Path) -> None:
+    """Draw once and write to each path, in the format its ending names."""
+    import matplotlib as mpl
+
+    figure = draw(run)
+    # Text stays text, and two drawings of one run are the same file.
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "gilfree"}):
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            metadata = {"Date": None} if path.suffix == ".svg" else None
+            figure.savefig(path, dpi=200, metadata=metadata)

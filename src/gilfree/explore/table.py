@@ -1,0 +1,82 @@
+"""A run as a table for the terminal, with rich."""
+
+from typing import TYPE_CHECKING
+
+from gilfree import backends
+from gilfree.explore.record import Record, Run
+from gilfree.explore.workloads import KERNELS
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["build", "duration"]
+
+
+def build(run: Run) -> "Table":
+    """One row a backend, grouped by kernel; the verdict closes each group."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    counts = sorted({record.threads for record in run.records} - {1})
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("kernel, backend", no_wrap=True)
+    table.add_column("GIL", no_wrap=True)
+    table.add_column("1 thread", justify="right", no_wrap=True)
+    table.add_column("M/s", justify="right", no_wrap=True)
+    for count in counts:
+        table.add_column(f"× {count}", justify="right", no_wrap=True)
+    if counts:
+        table.add_column("of ceiling", justify="right", no_wrap=True)
+    for kernel in run.kernels():
+        ceiling = run.ceiling[kernel]
+        # The usual size, not the interpreter's smaller share of it: rates compare the two.
+        size = max(record.size for record in run.records if record.kernel == kernel)
+        table.add_row(Text(kernel, style="bold") + Text(f"  {_amount(size)} {KERNELS[kernel].unit}", style="dim"))
+        for name in backends.BACKENDS:
+            one = run.find(kernel, name, 1)
+            if one is not None:
+                table.add_row(*_row(run, one, counts))
+        gains = [f"{ceiling[count]:.2f}" for count in counts]
+        if counts:
+            table.add_row(Text("  the machine", style="italic"), "processes", "", "", *gains, "ceiling", style="cyan")
+        table.add_section()
+    return table
+
+
+def _row(run: Run, one: Record, counts: list[int]) -> list[str]:
+    releases = backends.BACKENDS[one.backend].releases
+    cells = [
+        f"  {one.backend}",
+        "released" if releases else "held",
+        duration(one.best),
+        _three_digits(one.size / one.best / 1e6),
+    ]
+    share = ""
+    for count in counts:
+        record = run.find(one.kernel, one.backend, count)
+        cells.append(f"{record.speedup:.2f}" if record else "–")
+        share = f"{record.speedup / run.ceiling[one.kernel][count]:.0%}" if record else "–"
+    return [*cells, share] if counts else cells
+
+
+def duration(seconds: float) -> str:
+    """Three digits and the unit that fits."""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= scale:
+            return f"{_three_digits(seconds / scale)} {unit}"
+    return f"{_three_digits(seconds / 1e-9)} ns"
+
+
+def _three_digits(number: float) -> str:
+    """Never an exponent, and no digits that were not measured."""
+    if number >= 100:
+        return f"{number:.0f}"
+    return f"{number:.1f}" if number >= 10 else f"{number:.2f}"
+
+
+def _amount(size: int) -> str:
+    for letter, scale in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if size >= 10 * scale:
+            return f"{size / scale:.0f} {letter}"
+    return str(size)

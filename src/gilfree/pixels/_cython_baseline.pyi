@@ -1,0 +1,39 @@
+"""Types of the compiled doors; see ext/pixels.pyx. Every build has the same."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from gilfree._tickets import Tickets
+
+def grayscale(
+    image: NDArray[Any], out: NDArray[Any], tickets: Tickets, most: int, release: bool, /
+) -> bool: ...
+def threshold(
+    image: NDArray[Any],
+    out: NDArray[Any],
+    value: float,
+    keep_above: bool,
+    above: float,
+    keep_below: bool,
+    below: float,
+    tickets: Tickets,
+    most: int,
+    release: bool,
+    /,
+) -> bool: ...
+def histogram(
+    image: NDArray[Any], counts: NDArray[Any], tickets: Tickets, most: int, release: bool, /
+) -> bool: ...
+def extent(
+    image: NDArray[Any], bounds: NDArray[Any], tickets: Tickets, most: int, release: bool, /
+) -> bool: ...
+def histogram_real(
+    image: NDArray[Any],
+    edges: NDArray[Any],
+    counts: NDArray[Any],
+    tickets: Tickets,
+    most: int,
+    release: bool,
+    /,
+) -> bool: ...

@@ -1,0 +1,3 @@
+"""The same doors, built for AVX2."""
+
+from gilfree.primes._cython_baseline import *

@@ -1,0 +1,3 @@
+"""The same doors, built for AVX-512."""
+
+from gilfree.reductions._cython_baseline import *
