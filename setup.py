@@ -14,14 +14,12 @@ FAMILIES = ("primes", "reductions", "pixels")
 
 # Instruction set → flags, by compiler. The names are those cpu.pyx tests for, and no build may use an instruction
 # that cpu.pyx does not ask for. 512-bit registers must be asked for: gcc and clang prefer 256.
+AVX2 = ["-mavx2", "-mbmi", "-mbmi2", "-mpopcnt"]
+AVX512 = [*AVX2, "-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mprefer-vector-width=512"]
 ISAS = {
     "baseline": {"unix": [], "msvc": []},
-    "avx2": {"unix": ["-mavx2", "-mbmi", "-mbmi2", "-mpopcnt"], "msvc": ["/arch:AVX2"]},
-    "avx512": {
-        "unix": ["-mavx2", "-mbmi", "-mbmi2", "-mpopcnt", "-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl"]
-        + ["-mprefer-vector-width=512"],
-        "msvc": ["/arch:AVX512"],
-    },
+    "avx2": {"unix": AVX2, "msvc": ["/arch:AVX2"]},
+    "avx512": {"unix": AVX512, "msvc": ["/arch:AVX512"]},
 }
 
 # No fused multiply-add (it rounds once where the others round twice: the bits would depend on the build), no errno
@@ -43,14 +41,14 @@ DIRECTIVES = {
 }
 
 
-def isas():
+def isas() -> tuple[str, ...]:
     """The builds to make: x86-64 gets one per instruction set, every other processor the baseline."""
     # get_platform() names the target, also when macOS builds for the other processor.
     x86_64 = sysconfig.get_platform().endswith(("x86_64", "amd64"))
     return tuple(ISAS) if x86_64 else ("baseline",)
 
 
-def extensions():
+def extensions() -> list[Extension]:
     """One Extension for each compiled module."""
     listed = [Extension(module, [source]) for module, source in GROUND.items()]
     for family in FAMILIES:
@@ -61,11 +59,13 @@ def extensions():
 class Build(build_ext):
     """Translate each module into a folder of its own, then compile them side by side."""
 
-    def finalize_options(self):
+    def finalize_options(self) -> None:
+        """Use every CPU, unless told how many."""
         super().finalize_options()
         self.parallel = self.parallel or os.cpu_count()
 
-    def build_extensions(self):
+    def build_extensions(self) -> None:
+        """Translate one after the other (Cython is not thread-safe), then compile."""
         compiler = "msvc" if self.compiler.compiler_type == "msvc" else "unix"
         for extension in self.extensions:
             # A folder each: one source makes several modules, and their C files share a name.

@@ -144,9 +144,8 @@ def main() -> None:
             best = compare(ours, peers, options.seconds)
             for peer in peers:
                 ratio = best[peer] / best["gilfree"]
-                print(
-                    f"  {name:<34} {best['gilfree'] * 1e3:9.3f} ms  {peer} {best[peer] * 1e3:9.3f} ms  ratio {ratio:5.2f}"
-                )
+                ours_ms, peer_ms = best["gilfree"] * 1e3, best[peer] * 1e3
+                print(f"  {name:<32} {ours_ms:9.3f} ms  {peer:<28} {peer_ms:9.3f} ms  ratio {ratio:5.2f}")
 
 
 if __name__ == "__main__":

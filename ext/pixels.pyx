@@ -64,14 +64,14 @@ cdef inline void _grayscale_run(
     const pixel *image, int64_t channels, pixel *out, int64_t first, int64_t last
 ) noexcept nogil:
     cdef int64_t i
+    cdef uint32_t grey
     cdef const pixel *p
     for i in range(first, last):
         p = image + i * channels
         if pixel is uint8_t or pixel is uint16_t:
-            out[i] = <pixel> ((
-                <uint32_t> p[0] * <uint32_t> RED + <uint32_t> p[1] * <uint32_t> GREEN + <uint32_t> p[2] * <uint32_t> BLUE
-                + <uint32_t> HALF
-            ) >> SHIFT)
+            # 65 535 * 2**15 and a half fit 32 bits.
+            grey = <uint32_t> p[0] * RED + <uint32_t> p[1] * GREEN + <uint32_t> p[2] * BLUE + HALF
+            out[i] = <pixel> (grey >> SHIFT)
         else:
             out[i] = p[0] * <pixel> 0.299 + p[1] * <pixel> 0.587 + p[2] * <pixel> 0.114
 

@@ -274,7 +274,7 @@ cdef inline uint64_t subtract(uint64_t a, uint64_t b, uint64_t n) noexcept nogil
 
 
 cdef inline uint64_t mask(uint64_t bit) noexcept nogil:
-    """All ones if the last bit is set, else 0. For choices that are as good as random: a jump misses every other one."""
+    """All ones if the last bit is set, else 0: for choices as good as random, where a jump misses every other one."""
     return 0 - (bit & 1)
 
 

@@ -17,7 +17,7 @@ cdef extern from "<math.h>":
 
 cdef enum:
     LANES = 32     # accumulators of a floating-point fold: four AVX-512 registers, enough to hide an add's latency
-    BLOCK = 512    # elements whose lanes are joined at once: 16 rows, as long a chain of adds as NumPy's pairwise sum has
+    BLOCK = 512    # elements whose lanes are joined at once: chains of 16 adds, as NumPy's pairwise sum has
     PIECE = 16384  # elements a unit: 32 blocks, a power of two, so that pieces are whole subtrees of the pairwise tree
     BLOCKS = 32    # blocks a piece
 

@@ -7,7 +7,7 @@ import numpy as np
 __all__ = ["check_out"]
 
 # Enough for any two slices of one array; past it numpy.shares_memory gives up, and so do we.
-_MOST_WORK = 10_000
+_MOST_WORK: Any = 10_000
 
 
 def check_out(out: object, shape: tuple[int, ...], dtype: Any, source: Any, argument: str) -> None:

@@ -36,9 +36,7 @@ BACKENDS = {
         Backend("cython", "C", releases=True),
         Backend("numba-held", "LLVM", releases=False),
         Backend("numba", "LLVM", releases=True, options={"nogil": True}),
-        Backend(
-            "numba-parallel", "LLVM", releases=True, threads="numba", options={"nogil": True, "parallel": True}
-        ),
+        Backend("numba-parallel", "LLVM", releases=True, threads="numba", options={"nogil": True, "parallel": True}),
     )
 }
 
@@ -102,7 +100,9 @@ def missing(name: str) -> str | None:
         try:
             importlib.import_module("gilfree._cpu")
         except ImportError as error:
-            return f"the compiled modules cannot be imported ({error}); install gilfree from a wheel or with a C compiler"
+            return (
+                f"the compiled modules cannot be imported ({error}); install gilfree from a wheel or with a C compiler"
+            )
     return None
 
 

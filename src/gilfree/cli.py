@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
         help="write the data to FILE, or print it if none is named (default: results/<date>-<python>.json)",
     )  # fmt: skip
     plot = bench.add_mutually_exclusive_group()
-    plot.add_argument("--plot", metavar="FILE", type=_picture, help="draw to FILE.png or FILE.svg (default: both, beside the data)")
+    plot.add_argument(
+        "--plot", metavar="FILE", type=_picture, help="draw to FILE.png or FILE.svg (default: both, beside the data)"
+    )
     plot.add_argument("--no-plot", action="store_true", help="draw nothing")
 
     info = commands.add_parser("info", help="this Python, this CPU, and each backend: there or why not")
@@ -129,7 +132,12 @@ def _bench(options: argparse.Namespace) -> int:
     console, moving = Console(), Console(stderr=True)
     if not console.is_terminal:
         console.width = 160  # a file has no width: cut nothing short
-    columns = (TextColumn("{task.description:<32}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description:<32}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=moving, transient=True, disable=not moving.is_terminal) as bar:
         task = bar.add_task("starting", total=1.0)
         try:
@@ -141,7 +149,7 @@ def _bench(options: argparse.Namespace) -> int:
                 rounds=3 if options.quick else 5,
                 progress=lambda doing, share: bar.update(task, description=doing, completed=share),
             )
-        except scaling.AnswersDisagree as error:
+        except scaling.DisagreementError as error:
             print(f"gilfree: {error}", file=sys.stderr)
             return DISAGREE
 
@@ -164,7 +172,7 @@ def _bench(options: argparse.Namespace) -> int:
 
 def _require_matplotlib() -> None:
     try:
-        import matplotlib as _  # noqa: F401 - only to see that it is there, before the minutes are spent
+        import_module("matplotlib")  # only to see that it is there, before the minutes are spent
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             "the picture needs matplotlib: pip install 'gilfree[bench]', or ask for --no-plot"
@@ -183,7 +191,9 @@ def _show(run: Any, table: Any, console: Any) -> None:
         print(f"{kernel:<{width}}  {line}")
     compiled = sum(sum(rows.values()) for rows in run.compile_seconds.values())
     if any(run.compile_seconds.values()):
-        print(f"\nNumba took {compiled:.1f} s to compile, or to load what it had compiled before: in none of these times.")
+        print(
+            f"\nNumba took {compiled:.1f} s to compile, or to load what it had compiled before: in none of these times."
+        )
     if run.warnings:
         print("\nDoubtful:")
         for line in run.warnings:

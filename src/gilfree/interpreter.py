@@ -42,7 +42,7 @@ def gil_enabled_by() -> str | None:
     """
     if not (free_threaded_build() and gil_enabled()):
         return None
-    if sys.flags.gil == 1:
+    if getattr(sys.flags, "gil", None) == 1:
         return "-X gil=1 or PYTHON_GIL=1"
     extensions = [
         name

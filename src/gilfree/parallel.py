@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ def _from_environment() -> int | None:
 
 
 def thread_count(threads: int | None = None) -> int:
-    """Threads that are meant: the argument, else ``gilfree.use``, else ``GILFREE_NUM_THREADS``, else ``cpu_count()``."""
+    """The argument, else what ``gilfree.use`` says, else ``GILFREE_NUM_THREADS``, else ``cpu_count()``."""
     return _asked(threads) or cpu_count()
 
 
@@ -61,10 +62,8 @@ def _asked(threads: int | None) -> int | None:
 
 def cpu_count() -> int:
     """CPUs this process may use: its affinity mask, and its control group's quota rounded up."""
-    if hasattr(os, "sched_getaffinity"):
-        allowed = len(os.sched_getaffinity(0))
-    else:
-        allowed = os.cpu_count() or 1
+    has_affinity = hasattr(os, "sched_getaffinity")  # not on macOS and Windows
+    allowed = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
     quota = _quota()
     return allowed if quota >= allowed else max(1, math.ceil(quota))
 
@@ -147,7 +146,7 @@ _here = threading.local()  # .worker is true in a thread that is working for `ru
 
 def _threads() -> "ThreadPoolExecutor":
     """One pool for the life of the process; it makes a thread only when none is idle."""
-    global _pool
+    global _pool  # noqa: PLW0603 - made on first use, under a lock; forgotten by a forked child
     with _lock:
         if _pool is None:
             from concurrent.futures import ThreadPoolExecutor
@@ -245,7 +244,8 @@ def run(
         if workers > 1:
             pool = executor or _threads()
             for own in owned[1:]:
-                futures.append(pool.submit(work, own, pause if holds else -1))
+                # One by one: if Ctrl-C comes in between, those that began are known and waited for.
+                futures.append(pool.submit(work, own, pause if holds else -1))  # noqa: PERF401
         work(owned[0], pause if holds or main else -1)
         _wait(futures)
     except BaseException:
@@ -299,6 +299,24 @@ def _is_interpreter_pool(executor: object) -> bool:
     return pool is not None and isinstance(executor, pool)
 
 
+def _numba() -> Any:
+    # As a name to import: what of Numba has types differs from one version to the next.
+    return import_module("numba")
+
+
+def numba_thread_limit() -> int:
+    """How many threads Numba can ever have in this process (NUMBA_NUM_THREADS)."""
+    return int(_numba().config.NUMBA_NUM_THREADS)
+
+
+def numba_threading_layer() -> str | None:
+    """The layer Numba's threads run on; None before they first start, when Numba chooses it."""
+    try:
+        return str(_numba().threading_layer())
+    except ValueError:
+        return None
+
+
 def _run_numba(
     backend: Backend,
     door: Callable[..., bool],
@@ -308,19 +326,19 @@ def _run_numba(
     own: tuple[Any, ...],
 ) -> tuple[Any, ...]:
     """Let Numba's own threads share each ticket. One Python thread at a time, whatever the threading layer."""
-    global _numba_started_in
-    import numba
-
-    most = numba.config.NUMBA_NUM_THREADS
+    global _numba_started_in  # noqa: PLW0603 - as the threads it tells of, it belongs to the process
+    numba = _numba()
+    most = numba_thread_limit()
     asked = _asked(threads)
     if asked is not None and asked > most:
         raise ValueError(f"threads: got {asked}, expected at most {most} (NUMBA_NUM_THREADS) on numba-parallel")
     count = 1 if getattr(_here, "worker", False) else min(asked or cpu_count(), most)
     with _numba_lock:
-        if _numba_started_in not in (None, os.getpid()) and numba.threading_layer() != "tbb":
+        layer = numba_threading_layer()
+        if _numba_started_in not in (None, os.getpid()) and layer != "tbb":
             raise RuntimeError(
                 "numba-parallel: this process was forked after its parent had used it, and Numba's"
-                f" {numba.threading_layer()} layer does not survive that; use another backend, the spawn start"
+                f" {layer} layer does not survive that; use another backend, the spawn start"
                 " method, or the tbb layer"
             )
         before = numba.get_num_threads()

@@ -57,12 +57,7 @@ def _numba_layer() -> str | None:
     """The layer Numba's threads run on; Numba chooses it when they first start. None without Numba."""
     if backends.missing("numba-parallel"):
         return None
-    import numba
-
-    try:
-        return str(numba.threading_layer())
-    except ValueError:
-        return f"not started (asked for: {numba.config.THREADING_LAYER})"
+    return parallel.numba_threading_layer() or "chosen when first used"
 
 
 def start_numba_threads() -> None:

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from gilfree.explore.machine import info, start_numba_threads
 from gilfree.explore.record import Record, Run
 from gilfree.explore.workloads import KERNELS, Workload
 
-__all__ = ["AnswersDisagree", "measure", "thread_counts"]
+__all__ = ["DisagreementError", "measure", "thread_counts"]
 
 # A speed-up from which a kernel counts as scaling, as a share of what the machine itself gained.
 SCALES = 0.75
@@ -27,7 +27,7 @@ DOUBTFUL_SPREAD = 0.10
 DOUBTFUL_SECONDS = 1e-3
 
 
-class AnswersDisagree(Exception):
+class DisagreementError(Exception):
     """Two backends gave different answers, so their times mean nothing."""
 
 
@@ -47,7 +47,7 @@ def measure(
     *,
     seconds: float = 8.0,
     rounds: int = 5,
-    progress: Callable[[str, float], None] = lambda doing, share: None,
+    progress: Callable[[str, float], None] = lambda _doing, _share: None,
 ) -> Run:
     """Strong scaling of fixed amounts of work.
 
@@ -70,7 +70,7 @@ def measure(
 
     Raises
     ------
-    AnswersDisagree
+    DisagreementError
         If two backends give different answers, before any time is taken.
     ValueError, ModuleNotFoundError
         For a backend that is unknown or missing here.
@@ -125,7 +125,7 @@ def _measure_kernel(
             for count in counts:
                 together[count].append(ceiling.time(count))
             done += 1
-            progress(f"{kernel}: round {done}", min(0.99, max(done / rounds / 2, (time.perf_counter() - began) / seconds)))
+            progress(f"{kernel}: round {done}", min(0.99, done / rounds, (time.perf_counter() - began) / seconds))
     run.ceiling[kernel] = {count: min(together[1]) / min(together[count]) for count in counts}
     for name, count in cases:
         run.records.append(
@@ -147,9 +147,7 @@ def _can(name: str, count: int) -> bool:
     """Numba's own threads cannot outnumber those it was started with."""
     if backends.BACKENDS[name].threads != "numba":
         return True
-    import numba
-
-    return bool(count <= numba.config.NUMBA_NUM_THREADS)
+    return count <= parallel.numba_thread_limit()
 
 
 def _time(workload: Workload, data: Any, name: str, count: int) -> float:
@@ -176,7 +174,7 @@ def _check_answers(
             answer = np.array(job.call(made[job], backend=name, threads=threads))
             reference, right = expected.setdefault(job, (name, answer))
             if not _same(answer, right):
-                raise AnswersDisagree(
+                raise DisagreementError(
                     f"{job.kernel}, {job.size} {KERNELS[job.kernel].unit}: {name} with {threads} threads does not"
                     f" give the answer of {reference}"
                 )
@@ -199,7 +197,7 @@ class Ceiling:
         self._counts = counts
         self._processes: list[tuple[Any, Connection]] = []
 
-    def __enter__(self) -> "Ceiling":
+    def __enter__(self) -> Self:
         # Spawned, not forked: nothing of this process's threads or memory is in them.
         context = multiprocessing.get_context("spawn")
         backend = next(name for name in ("cython", "numba", "python") if backends.missing(name) is None)
@@ -254,7 +252,7 @@ def _share(connection: Connection, workload: Workload, backend: str, part: int, 
 
 
 def verdict(run: Run, kernel: str) -> str:
-    """One line: do threads scale only when the GIL is released?"""
+    """Answer in one line whether threads scale only when the GIL is released."""
     most = max(run.ceiling[kernel])
     ceiling = run.ceiling[kernel][most]
     pair = next((name for name in ("cython", "numba") if run.find(kernel, name, most)), None)
@@ -293,7 +291,8 @@ def _doubts(run: Run, kernel: str) -> list[str]:
     if wide:
         worst = max(wide, key=lambda record: record.spread)
         found.append(
-            f"{kernel}: median more than {DOUBTFUL_SPREAD:.0%} above the best ({_names(wide)}; {worst.spread:.0%} at most)"
+            f"{kernel}: median more than {DOUBTFUL_SPREAD:.0%} above the best"
+            f" ({_names(wide)}; {worst.spread:.0%} at most)"
         )
     beyond = [
         record
@@ -309,5 +308,3 @@ def _doubts(run: Run, kernel: str) -> list[str]:
 
 def _names(records: list[Record]) -> str:
     return ", ".join(f"{record.backend} × {record.threads}" for record in records)
-
-

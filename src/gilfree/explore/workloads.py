@@ -62,7 +62,7 @@ KERNELS = {
     row.name: row
     for row in (
         Kernel("is_prime", "primes", "numbers", 200_000, 2**10, _odd_numbers, primes.is_prime),
-        Kernel("count_primes", "primes", "numbers", 5 * 10**7, 2**22, lambda size, seed: size, primes.count_primes),
+        Kernel("count_primes", "primes", "numbers", 5 * 10**7, 2**22, lambda size, _seed: size, primes.count_primes),
         Kernel("sum", "reductions", "float64", 2 * 10**7, 2**19, _normal, reductions.sum),
         Kernel("min", "reductions", "float64", 2 * 10**7, 2**19, _normal, reductions.min),
         Kernel("max", "reductions", "float64", 2 * 10**7, 2**19, _normal, reductions.max),

@@ -310,7 +310,8 @@ def _run(
 
 
 def _total(counted: list[tuple[Any, ...]]) -> NDArray[np.uint64]:
-    return np.sum([buffers[0] for buffers in counted], axis=0, dtype=np.uint64)
+    total: NDArray[np.uint64] = np.add.reduce([buffers[0] for buffers in counted], dtype=np.uint64)
+    return total
 
 
 def _image(image: ArrayLike) -> NDArray[Any]:

@@ -1,3 +1,3 @@
 """The same doors, built for AVX-512."""
 
-from gilfree.pixels._cython_baseline import *
+from gilfree.pixels._cython_baseline import *  # noqa: F403 - the very same

@@ -6,9 +6,7 @@ from numpy.typing import NDArray
 
 from gilfree._tickets import Tickets
 
-def grayscale(
-    image: NDArray[Any], out: NDArray[Any], tickets: Tickets, most: int, release: bool, /
-) -> bool: ...
+def grayscale(image: NDArray[Any], out: NDArray[Any], tickets: Tickets, most: int, release: bool, /) -> bool: ...
 def threshold(
     image: NDArray[Any],
     out: NDArray[Any],
@@ -22,12 +20,8 @@ def threshold(
     release: bool,
     /,
 ) -> bool: ...
-def histogram(
-    image: NDArray[Any], counts: NDArray[Any], tickets: Tickets, most: int, release: bool, /
-) -> bool: ...
-def extent(
-    image: NDArray[Any], bounds: NDArray[Any], tickets: Tickets, most: int, release: bool, /
-) -> bool: ...
+def histogram(image: NDArray[Any], counts: NDArray[Any], tickets: Tickets, most: int, release: bool, /) -> bool: ...
+def extent(image: NDArray[Any], bounds: NDArray[Any], tickets: Tickets, most: int, release: bool, /) -> bool: ...
 def histogram_real(
     image: NDArray[Any],
     edges: NDArray[Any],

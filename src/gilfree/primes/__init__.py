@@ -34,7 +34,7 @@ SIEVE_LIMIT = 2**48
 
 @overload
 def is_prime(
-    n: SupportsIndex,
+    n: int | np.integer[Any],
     *,
     out: None = None,
     backend: str | None = None,

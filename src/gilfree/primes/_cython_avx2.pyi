@@ -1,3 +1,3 @@
 """The same doors, built for AVX2."""
 
-from gilfree.primes._cython_baseline import *
+from gilfree.primes._cython_baseline import *  # noqa: F403 - the very same

@@ -6,9 +6,7 @@ from numpy.typing import NDArray
 
 from gilfree._tickets import Tickets
 
-def is_prime(
-    n: NDArray[Any], out: NDArray[Any], tickets: Tickets, most: int, release: bool, /
-) -> bool: ...
+def is_prime(n: NDArray[Any], out: NDArray[Any], tickets: Tickets, most: int, release: bool, /) -> bool: ...
 def count_by_test(
     start: int, last: int, count: NDArray[Any], tickets: Tickets, most: int, release: bool, /
 ) -> bool: ...

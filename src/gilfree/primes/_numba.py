@@ -50,7 +50,7 @@ def _strong_base_2(n: Any) -> bool:
         x = _multiply(x, x, n, inv)
         if d >> u64(bit) & ONE:
             x = _add(x, x, n)
-    if x == one or x == minus_one:  # noqa: PLR1714 - Numba compiles `in` to a call
+    if x in (one, minus_one):
         return True
     for _ in range(s - 1):
         x = _multiply(x, x, n, inv)
@@ -81,10 +81,9 @@ def _extra_strong_lucas(n: Any) -> bool:
             low, high = product, _subtract(_multiply(high, high, n, inv), two, n)
         else:
             low, high = _subtract(_multiply(low, low, n, inv), two, n), product
-    if low == two or low == n - two:  # noqa: PLR1714 - Numba compiles `in` to a call
-        # (P * P - 4) * U(d) == 2 * V(d + 1) - P * V(d)
-        if _multiply(big_p, low, n, inv) == _add(high, high, n):
-            return True
+    # (P * P - 4) * U(d) == 2 * V(d + 1) - P * V(d)
+    if low in (two, n - two) and _multiply(big_p, low, n, inv) == _add(high, high, n):
+        return True
     for _ in range(s - 1):
         if low == ZERO:
             return True
@@ -134,8 +133,7 @@ def _top_bit(n: Any) -> int:
 # Montgomery arithmetic modulo odd n, R = 2**64, as in the compiled Cython.
 
 
-@intrinsic
-def _high(typing: Any, a: Any, b: Any) -> Any:
+def _wide_product(typing: Any, a: Any, b: Any) -> Any:
     """The upper half of the 128-bit product, which LLVM has and NumPy has not."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -144,6 +142,9 @@ def _high(typing: Any, a: Any, b: Any) -> Any:
         return builder.trunc(builder.lshr(builder.mul(x, y), ir.Constant(wide, 64)), ir.IntType(64))
 
     return types.uint64(types.uint64, types.uint64), generate
+
+
+_high: Any = intrinsic(_wide_product)
 
 
 @njit(nogil=True, error_model="numpy")
@@ -220,9 +221,9 @@ def count_by_sieve(start: Any, final: Any, base: Any, count: Any, composite: Any
 
 
 @njit(nogil=True, error_model="numpy")
-def _count_segment(low: int, high: int, base: Any) -> int:
+def _count_segment(low: Any, high: Any, base: Any) -> Any:
     """Primes in [low, high]: the sieve of Eratosthenes over its odd numbers; flag i stands for odd + 2i."""
-    found = 1 if low <= 2 <= high else 0
+    found: Any = 1 if low <= 2 <= high else 0
     odd = low | 1
     if odd > high:
         return found

@@ -129,9 +129,7 @@ def _reduce(
     axes = tuple(range(array.ndim)) if axis is None else normalize_axis_tuple(axis, array.ndim, argname="axis")
     kept = [i for i in range(array.ndim) if i not in axes]
     dtype = _total_dtype(array.dtype) if name == "sum" else array.dtype.newbyteorder("=")
-    shape = tuple(
-        1 if i in axes else length for i, length in enumerate(array.shape) if keepdims or i not in axes
-    )
+    shape = tuple(1 if i in axes else length for i, length in enumerate(array.shape) if keepdims or i not in axes)
     if out is not None:
         check_out(out, shape, dtype, array, "x")
 
@@ -150,7 +148,7 @@ def _reduce(
         folded = _fold(name, row, np.ascontiguousarray(moved, native), threads, executor)
         folded = folded.astype(dtype, copy=False)
     if dtype.kind == "f":
-        folded[folded != folded] = np.nan  # which NaN comes out of an addition depends on the processor
+        folded[np.isnan(folded)] = np.nan  # which NaN comes out of an addition depends on the processor
     result = folded.reshape(shape)
     if out is not None:
         out[...] = result

@@ -1,3 +1,3 @@
 """The same doors, built for AVX2."""
 
-from gilfree.reductions._cython_baseline import *
+from gilfree.reductions._cython_baseline import *  # noqa: F403 - the very same

@@ -1,4 +1,4 @@
-"""Sum, minimum and maximum for Numba: each loop is compiled once holding the GIL, once without it, once with prange."""
+"""Sum, minimum and maximum for Numba, each loop compiled holding the GIL, without it, and with prange."""
 
 from typing import Any
 
