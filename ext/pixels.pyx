@@ -4,6 +4,7 @@
 Pictures arrive as flat buffers of n pixels; a unit is one pixel, and a ticket is a run of them.
 """
 
+from libc.math cimport NAN
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from gil cimport PyThreadState, let_go, take_back
@@ -65,6 +66,7 @@ cdef inline void _grayscale_run(
 ) noexcept nogil:
     cdef int64_t i
     cdef uint32_t grey
+    cdef pixel shade
     cdef const pixel *p
     for i in range(first, last):
         p = image + i * channels
@@ -73,7 +75,8 @@ cdef inline void _grayscale_run(
             grey = <uint32_t> p[0] * RED + <uint32_t> p[1] * GREEN + <uint32_t> p[2] * BLUE + HALF
             out[i] = <pixel> (grey >> SHIFT)
         else:
-            out[i] = p[0] * <pixel> 0.299 + p[1] * <pixel> 0.587 + p[2] * <pixel> 0.114
+            shade = p[0] * <pixel> 0.299 + p[1] * <pixel> 0.587 + p[2] * <pixel> 0.114
+            out[i] = shade if shade == shade else <pixel> NAN   # which NaN comes out depends on the processor
 
 
 # --- apply a threshold -----------------------------------------------------------------------------------------------

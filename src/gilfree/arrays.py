@@ -1,13 +1,24 @@
-"""What every front door asks of the array a result is written to."""
+"""What every front door asks of arrays: that kernels can read them, and that a result may be written to them."""
 
 from typing import Any
 
 import numpy as np
 
-__all__ = ["check_out"]
+__all__ = ["check_out", "in_c_order", "packed"]
 
 # Enough for any two slices of one array; past it numpy.shares_memory gives up, and so do we.
 _MOST_WORK: Any = 10_000
+
+
+def packed(array: Any) -> bool:
+    """Whether the elements lie side by side, in C or Fortran order, where a C compiler expects them to lie."""
+    return bool(array.flags.forc and array.flags.aligned)
+
+
+def in_c_order(array: Any, dtype: Any) -> Any:
+    """The array itself if it is of this dtype, packed and in C order, else a copy that is."""
+    found = np.ascontiguousarray(array, dtype)
+    return found if found.flags.aligned else found.copy()
 
 
 def check_out(out: object, shape: tuple[int, ...], dtype: Any, source: Any, argument: str) -> None:

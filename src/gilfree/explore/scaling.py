@@ -125,7 +125,8 @@ def _measure_kernel(
             for count in counts:
                 together[count].append(ceiling.time(count))
             done += 1
-            progress(f"{kernel}: round {done}", min(0.99, done / rounds, (time.perf_counter() - began) / seconds))
+            elapsed = time.perf_counter() - began
+            progress(f"{kernel}: round {done}", min(0.99, done / rounds, elapsed / seconds if seconds else 1.0))
     run.ceiling[kernel] = {count: min(together[1]) / min(together[count]) for count in counts}
     for name, count in cases:
         run.records.append(

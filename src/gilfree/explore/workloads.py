@@ -169,9 +169,13 @@ def read_array(path: str) -> Any:
     ValueError
         If it is no ``.npy`` file, is empty, or holds Python objects.
     """
-    array = np.load(path, allow_pickle=False)
+    expected = f"array: got {Path(path).name}, expected a .npy file with at least one element"
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{expected} ({error})") from error
     if not isinstance(array, np.ndarray) or array.size == 0:
-        raise ValueError(f"array: got {Path(path).name}, expected a .npy file with at least one element")
+        raise ValueError(expected)
     return array.reshape(-1)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gilfree import backends, parallel
-from gilfree.arrays import check_out
+from gilfree.arrays import check_out, in_c_order, packed
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -47,7 +47,8 @@ def grayscale(
     """Grey of an RGB or RGBA image, with OpenCV's weights and rounding (``cv2.cvtColor`` with ``COLOR_RGB2GRAY``).
 
     0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601): uint8 and uint16 in 15-bit fixed point, bit for bit as
-    OpenCV; float32 and float64 in their own precision, rounded after every operation. Alpha is left out.
+    OpenCV; float32 and float64 in their own precision, rounded after every operation (a NaN result is the positive
+    quiet NaN). Alpha is left out.
 
     Parameters
     ----------
@@ -72,9 +73,9 @@ def grayscale(
     shape = array.shape[:-1]
     if out is not None:
         check_out(out, shape, array.dtype, image, "image")
-    result = out if out is not None and out.flags.c_contiguous else np.empty(shape, array.dtype)
+    result = out if out is not None and out.flags.carray else np.empty(shape, array.dtype)
     if result.size:
-        pixels = np.ascontiguousarray(array).reshape(-1, array.shape[-1])
+        pixels = in_c_order(array, array.dtype).reshape(-1, array.shape[-1])
         _run(row, "grayscale", pixels, result.reshape(-1), threads=threads, executor=executor)
     return _deliver(result, out)
 
@@ -133,8 +134,8 @@ def threshold(
     if out is not None:
         check_out(out, array.shape, array.dtype, None if out is image else image, "image")
     # Pixel by pixel, so any order in memory will do, as long as it is the same for both.
-    source = array if array.flags.forc else np.ascontiguousarray(array)
-    fits = out is not None and (out.flags.c_contiguous if source.flags.c_contiguous else out.flags.f_contiguous)
+    source = array if packed(array) else in_c_order(array, array.dtype)
+    fits = out is not None and (out.flags.carray if source.flags.c_contiguous else out.flags.farray)
     result = out if out is not None and fits else np.empty_like(source)
     if source.size:
         _apply(row, source.ravel("K"), result.reshape(-1, order="A"), limit, white, kind, threads, executor)
@@ -227,7 +228,7 @@ def threshold_otsu(
         raise ValueError(f"image: got shape {array.shape}, expected at least one pixel")
     row = backends.resolve(backend)
     # Counting asks for no order.
-    flat = (array if array.flags.forc else np.ascontiguousarray(array)).ravel("K")
+    flat = (array if packed(array) else in_c_order(array, array.dtype)).ravel("K")
     if flat.dtype.kind == "u":
         levels = int(np.iinfo(flat.dtype).max) + 1
         counted = _run(

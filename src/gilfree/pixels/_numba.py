@@ -47,9 +47,11 @@ def _choose_grey(red: Any, green: Any, blue: Any) -> Any:
     # As constants of the pixels' own type: a float64 weight would make float32 pixels double.
     dtype = np.float32 if red == numba.types.float32 else np.float64
     red_weight, green_weight, blue_weight = dtype(0.299), dtype(0.587), dtype(0.114)
+    nan = dtype(np.nan)
 
     def floating(red: Any, green: Any, blue: Any) -> Any:
-        return red * red_weight + green * green_weight + blue * blue_weight
+        grey = red * red_weight + green * green_weight + blue * blue_weight
+        return nan if grey != grey else grey
 
     return floating
 

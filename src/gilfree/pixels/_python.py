@@ -14,14 +14,16 @@ RED, GREEN, BLUE = 9798, 19235, 3735  # OpenCV's luma weights times 2**15
 def grayscale(image: Any, out: Any, tickets: Tickets, most: int, release: bool) -> bool:
     integers = image.dtype.kind == "u"
     red, green, blue = (image.dtype.type(weight) for weight in (0.299, 0.587, 0.114))
-    for first, last in tickets:
-        for i in range(first, last):
-            if integers:
-                r, g, b = image[i, :3].tolist()
-                out[i] = (r * RED + g * GREEN + b * BLUE + 2**14) >> 15
-            else:
-                # NumPy scalars: float32 must be rounded after every operation
-                out[i] = image[i, 0] * red + image[i, 1] * green + image[i, 2] * blue
+    with np.errstate(all="ignore"):
+        for first, last in tickets:
+            for i in range(first, last):
+                if integers:
+                    r, g, b = image[i, :3].tolist()
+                    out[i] = (r * RED + g * GREEN + b * BLUE + 2**14) >> 15
+                else:
+                    # NumPy scalars: float32 must be rounded after every operation
+                    grey = image[i, 0] * red + image[i, 1] * green + image[i, 2] * blue
+                    out[i] = math.nan if math.isnan(grey) else grey
     return False
 
 

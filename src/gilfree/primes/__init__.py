@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from gilfree import backends, parallel
-from gilfree.arrays import check_out
+from gilfree.arrays import check_out, in_c_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -211,7 +211,8 @@ def _as_uint64(n: Any) -> NDArray[np.uint64]:
         raise TypeError(f"n: got dtype {array.dtype}, expected an integer dtype or ints")
     if array.dtype.kind == "i":
         array = np.maximum(array, array.dtype.type(0))
-    return np.ascontiguousarray(array, np.uint64).reshape(array.shape)
+    numbers: NDArray[np.uint64] = in_c_order(array, np.uint64).reshape(array.shape)
+    return numbers
 
 
 def _number(item: Any) -> int:

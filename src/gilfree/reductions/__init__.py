@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from gilfree import backends, parallel
-from gilfree.arrays import check_out
+from gilfree.arrays import check_out, in_c_order
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -145,7 +145,7 @@ def _reduce(
         moved = numbers.transpose(kept + list(axes)).reshape(rows, n)
         # No C compiler everywhere has float16; float32 holds all of it.
         native = np.float32 if array.dtype.char == "e" else numbers.dtype.newbyteorder("=")
-        folded = _fold(name, row, np.ascontiguousarray(moved, native), threads, executor)
+        folded = _fold(name, row, in_c_order(moved, native), threads, executor)
         folded = folded.astype(dtype, copy=False)
     if dtype.kind == "f":
         folded[np.isnan(folded)] = np.nan  # which NaN comes out of an addition depends on the processor
