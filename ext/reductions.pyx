@@ -126,7 +126,7 @@ cdef inline void _sum_real_block(const real *x, int64_t n, total *result) noexce
     cdef int64_t rows = n // LANES
     cdef int64_t whole = rows * LANES
     for j in range(LANES):
-        lanes[j] = -0.0     # the one number that adding leaves every number as it was: a sum of -0.0 stays -0.0
+        lanes[j] = 0        # so that a sum of nothing but -0.0 is 0.0, as NumPy's
     for row in range(rows):
         for j in range(LANES):
             lanes[j] += x[row * LANES + j]

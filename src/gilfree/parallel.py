@@ -141,17 +141,23 @@ _lock = threading.Lock()  # guards the pool
 _numba_lock = threading.Lock()  # Numba's workqueue layer ends the process when two threads enter it
 _numba_started_in: int | None = None  # the process whose Numba threads are running
 _pool: "ThreadPoolExecutor | None" = None
+_pool_size = 0
 _here = threading.local()  # .worker is true in a thread that is working for `run`
 
 
-def _threads() -> "ThreadPoolExecutor":
-    """One pool for the life of the process; it makes a thread only when none is idle."""
-    global _pool  # noqa: PLW0603 - made on first use, under a lock; forgotten by a forked child
+def _threads(count: int) -> "ThreadPoolExecutor":
+    """One pool for the life of the process, replaced only when a call wants more threads than any before it.
+
+    It has no more threads than that: an executor makes a new one whenever none is idle, and one that has just done
+    its work may not yet be.
+    """
+    global _pool, _pool_size  # noqa: PLW0603 - made on first use, under a lock; forgotten by a forked child
     with _lock:
-        if _pool is None:
+        if _pool is None or _pool_size < count:
             from concurrent.futures import ThreadPoolExecutor
 
-            _pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="gilfree")
+            # The threads of the pool before end when nobody waits for them any more.
+            _pool, _pool_size = ThreadPoolExecutor(count, thread_name_prefix="gilfree"), count
         return _pool
 
 
@@ -242,7 +248,7 @@ def run(
     futures: list[Future[None]] = []
     try:
         if workers > 1:
-            pool = executor or _threads()
+            pool = executor or _threads(workers - 1)
             for own in owned[1:]:
                 # One by one: if Ctrl-C comes in between, those that began are known and waited for.
                 futures.append(pool.submit(work, own, pause if holds else -1))  # noqa: PERF401

@@ -73,7 +73,8 @@ def grayscale(
     shape = array.shape[:-1]
     if out is not None:
         check_out(out, shape, array.dtype, image, "image")
-    result = out if out is not None and out.flags.carray else np.empty(shape, array.dtype)
+    fits = out is not None and packed(out) and out.flags.c_contiguous
+    result = out if out is not None and fits else np.empty(shape, array.dtype)
     if result.size:
         pixels = in_c_order(array, array.dtype).reshape(-1, array.shape[-1])
         _run(row, "grayscale", pixels, result.reshape(-1), threads=threads, executor=executor)
@@ -121,12 +122,15 @@ def threshold(
     Raises
     ------
     TypeError
-        For another dtype, of ``image`` or ``out``, or a ``value`` or ``maxval`` that is no real number.
+        For another dtype, of ``image`` or ``out``; a ``value`` or ``maxval`` that is no real number; a ``kind`` that is
+        no string.
     ValueError
         For an unknown kind; for NaN as ``value`` or ``maxval``; for ``out`` of another shape, read-only, or
         overlapping ``image`` without being it.
     """
     array = _image(image)
+    if not isinstance(kind, str):
+        raise TypeError(f"kind: got {type(kind).__name__}, expected one of {', '.join(KINDS)}")
     if kind not in KINDS:
         raise ValueError(f"kind: got {kind!r}, expected one of {', '.join(KINDS)}")
     limit, white = _number(value, "value"), _number(maxval, "maxval")
@@ -135,7 +139,8 @@ def threshold(
         check_out(out, array.shape, array.dtype, None if out is image else image, "image")
     # Pixel by pixel, so any order in memory will do, as long as it is the same for both.
     source = array if packed(array) else in_c_order(array, array.dtype)
-    fits = out is not None and (out.flags.carray if source.flags.c_contiguous else out.flags.farray)
+    order = "C_CONTIGUOUS" if source.flags.c_contiguous else "F_CONTIGUOUS"
+    fits = out is not None and packed(out) and out.flags[order]
     result = out if out is not None and fits else np.empty_like(source)
     if source.size:
         _apply(row, source.ravel("K"), result.reshape(-1, order="A"), limit, white, kind, threads, executor)
@@ -217,7 +222,8 @@ def threshold_otsu(
     TypeError
         For another dtype, or ``nbins`` that is no int.
     ValueError
-        For an empty image, a float image with NaN or infinity in it, or ``nbins`` below 1.
+        For an empty image, a float image with NaN or infinity in it or whose range is beyond its dtype, ``nbins`` below
+        1 or so many that no floats lie between two edges.
     """
     array = _image(image)
     if isinstance(nbins, bool) or not hasattr(nbins, "__index__"):
@@ -245,8 +251,14 @@ def threshold_otsu(
     if not np.isfinite(low) or not np.isfinite(high):
         raise ValueError("image: got NaN or infinity in it, expected finite pixels")
     if low == high:
-        return float(low)
-    edges = np.histogram_bin_edges(bounds, nbins)
+        return float(low) + 0.0  # zeros of both signs are one value
+    with np.errstate(over="ignore"):
+        span = high - low
+    if not np.isfinite(span):
+        raise ValueError(f"image: got pixels from {low} to {high}, a range beyond {flat.dtype}; expected a finite one")
+    edges = np.linspace(low, high, nbins + 1, dtype=flat.dtype)
+    if not (edges[:-1] < edges[1:]).all():
+        raise ValueError(f"nbins: got {nbins}, more than there are numbers of {flat.dtype} from {low} to {high}")
     counted = _run(
         row,
         "histogram_real",

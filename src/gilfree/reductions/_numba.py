@@ -36,7 +36,7 @@ def _sum_piece(x: Any) -> float:
     for block in range(blocks):
         rest = x[block * BLOCK : (block + 1) * BLOCK]
         rows = len(rest) // LANES
-        lanes[:] = -0.0
+        lanes[:] = 0.0
         for row in range(rows):
             for j in range(LANES):
                 lanes[j] += rest[row * LANES + j]

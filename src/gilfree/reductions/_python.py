@@ -39,7 +39,7 @@ def sum_real(x: Any, partials: Any, tickets: Tickets, most: int, release: bool) 
 def _block(values: list[Any]) -> Any:
     lanes = []
     for j in range(LANES):
-        lane: Any = -0.0
+        lane: Any = 0.0
         for value in values[j::LANES]:
             lane += value  # not sum(): since Python 3.12 it compensates, and rounds otherwise
         lanes.append(lane)
