@@ -125,6 +125,7 @@ cdef inline void _sum_real_block(const real *x, int64_t n, total *result) noexce
     cdef int64_t row, j
     cdef int64_t rows = n // LANES
     cdef int64_t whole = rows * LANES
+    cdef int64_t half = LANES // 2
     for j in range(LANES):
         lanes[j] = 0        # so that a sum of nothing but -0.0 is 0.0, as NumPy's
     for row in range(rows):
@@ -132,14 +133,11 @@ cdef inline void _sum_real_block(const real *x, int64_t n, total *result) noexce
             lanes[j] += x[row * LANES + j]
     for j in range(n - whole):
         lanes[j] += x[whole + j]
-    # Written out: gcc 12 turns the loop over halves into scalar code.
-    for j in range(16):
-        lanes[j] += lanes[j + 16]
-    for j in range(8):
-        lanes[j] += lanes[j + 8]
-    for j in range(4):
-        lanes[j] += lanes[j + 4]
-    result[0] = (lanes[0] + lanes[2]) + (lanes[1] + lanes[3])
+    while half > 0:
+        for j in range(half):
+            lanes[j] += lanes[j + half]
+        half >>= 1
+    result[0] = lanes[0]
 
 
 cdef inline total _pairwise(total *sums, int64_t count) noexcept nogil:
