@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from judge import assert_same_bits
 
-from gilfree import backends
+from gilfree import backends, parallel
 from gilfree.explore import machine, record, scaling, workloads
 from gilfree.explore.record import Record, Run
 
@@ -132,7 +132,7 @@ def test_measure() -> None:
 
 @pytest.mark.thread_unsafe
 def test_more_threads_than_cpus_are_doubtful(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scaling.parallel, "cpu_count", lambda: 1)
+    monkeypatch.setattr(parallel, "cpu_count", lambda: 1)
     run = scaling.measure([workloads.Workload("min", 1000)], ["python"], [2], seconds=0, rounds=1)
     assert "2 threads on 1 CPUs" in run.warnings[0]
     assert any("runs under 1 ms" in line for line in run.warnings)

@@ -139,8 +139,8 @@ def threshold(
         check_out(out, array.shape, array.dtype, None if out is image else image, "image")
     # Pixel by pixel, so any order in memory will do, as long as it is the same for both.
     source = array if packed(array) else in_c_order(array, array.dtype)
-    order = "C_CONTIGUOUS" if source.flags.c_contiguous else "F_CONTIGUOUS"
-    fits = out is not None and packed(out) and out.flags[order]
+    same_order = out is not None and (out.flags.c_contiguous if source.flags.c_contiguous else out.flags.f_contiguous)
+    fits = same_order and packed(out)
     result = out if out is not None and fits else np.empty_like(source)
     if source.size:
         _apply(row, source.ravel("K"), result.reshape(-1, order="A"), limit, white, kind, threads, executor)

@@ -1,0 +1,83 @@
+"""Every public kernel with an input of a given size, for tests of what all kernels have in common."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gilfree import parallel, pixels, primes, reductions
+
+Call = Callable[..., Any]
+
+
+def at_most(backend: str, threads: int) -> int:
+    """So many threads, or as many as the backend can have: Numba makes no more than there are CPUs."""
+    return min(threads, parallel.numba_thread_limit()) if backend == "numba-parallel" else threads
+
+
+def _is_prime(size: int) -> Call:
+    n = np.arange(2**63 + 1, 2**63 + 1 + 2 * size, 2, dtype=np.uint64)
+    return lambda **how: primes.is_prime(n, **how)
+
+
+def _count_by_sieve(size: int) -> Call:
+    return lambda **how: primes.count_primes(size, 100 * size, **how)
+
+
+def _count_by_test(size: int) -> Call:
+    return lambda **how: primes.count_primes(2**63, 2**63 + size, **how)
+
+
+def _sum(size: int) -> Call:
+    x = np.random.default_rng(1).normal(size=20 * size)
+    return lambda **how: reductions.sum(x, **how)
+
+
+def _sum_integers(size: int) -> Call:
+    x = np.random.default_rng(2).integers(-1000, 1000, 20 * size)
+    return lambda **how: reductions.sum(x, **how)
+
+
+def _min(size: int) -> Call:
+    x = np.random.default_rng(3).normal(size=20 * size)
+    return lambda **how: reductions.min(x, **how)
+
+
+def _max_integers(size: int) -> Call:
+    x = np.random.default_rng(4).integers(-1000, 1000, 20 * size)
+    return lambda **how: reductions.max(x, **how)
+
+
+def _grayscale(size: int) -> Call:
+    image = np.random.default_rng(5).integers(0, 256, (20 * size, 3), np.uint8)
+    return lambda **how: pixels.grayscale(image, **how)
+
+
+def _threshold(size: int) -> Call:
+    image = np.random.default_rng(6).normal(size=20 * size)
+    return lambda **how: pixels.threshold(image, 0.5, **how)
+
+
+def _threshold_otsu(size: int) -> Call:
+    image = np.random.default_rng(7).integers(0, 256, 20 * size, np.uint8)
+    return lambda **how: pixels.threshold_otsu(image, **how)
+
+
+def _threshold_otsu_floats(size: int) -> Call:
+    image = np.random.default_rng(8).normal(size=20 * size)
+    return lambda **how: pixels.threshold_otsu(image, **how)
+
+
+KERNELS: dict[str, Callable[[int], Call]] = {
+    "is_prime": _is_prime,
+    "count_primes-sieve": _count_by_sieve,
+    "count_primes-test": _count_by_test,
+    "sum-floats": _sum,
+    "sum-integers": _sum_integers,
+    "min-floats": _min,
+    "max-integers": _max_integers,
+    "grayscale": _grayscale,
+    "threshold": _threshold,
+    "threshold_otsu-integers": _threshold_otsu,
+    "threshold_otsu-floats": _threshold_otsu_floats,
+}

@@ -1,0 +1,38 @@
+"""What all tests share: the backends they run on, and how Hypothesis draws its examples."""
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from gilfree import backends
+
+# The same examples on every run and every machine: a failure seen once can be seen again. `backend` is one name for
+# all the examples of a test, so its being a fixture of function scope does no harm.
+settings.register_profile(
+    "gilfree",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("gilfree")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # pytest-run-parallel knows this marker; without the plugin nobody does.
+    config.addinivalue_line("markers", "thread_unsafe: changes something that the whole process shares")
+
+
+def _label(name: str) -> str:
+    """The backend as test ids show it: compiled ones with the instruction set in force."""
+    return f"{name}-{backends.isa()}" if name.startswith("cython") else name
+
+
+@pytest.fixture(params=backends.BACKENDS, ids=_label)
+def backend(request: pytest.FixtureRequest) -> str:
+    """Each backend in turn; skipped, saying why, where it is missing."""
+    name: str = request.param
+    why = backends.missing(name)
+    if why:
+        pytest.skip(why)
+    return name

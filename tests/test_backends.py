@@ -1,0 +1,267 @@
+"""The backends: which there are, which is meant, and that each keeps its promise about the GIL."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import child
+import pytest
+from calls import KERNELS
+
+import gilfree
+from gilfree import backends, interpreter, parallel
+
+NAMES = ["python", "cython-held", "cython", "numba-held", "numba", "numba-parallel"]
+DOORS = {
+    "primes": ["is_prime", "count_by_test", "sieve_odd", "count_by_sieve"],
+    "reductions": ["sum_integer", "sum_real", "min_integer", "max_integer", "min_real", "max_real", "join"],
+    "pixels": ["grayscale", "threshold", "histogram", "extent", "histogram_real"],
+}
+
+
+# --- which there are -------------------------------------------------------------------------------------------------
+
+
+def test_rows() -> None:
+    assert list(backends.BACKENDS) == NAMES
+    assert all(name == row.name for name, row in backends.BACKENDS.items())
+    released = [row.name for row in backends.BACKENDS.values() if row.releases]
+    assert released == ["cython", "numba", "numba-parallel"]
+
+
+@pytest.mark.parametrize("family", DOORS)
+def test_every_backend_has_every_door(backend: str, family: str) -> None:
+    doors = backends.kernels(family, backend)
+    assert doors is backends.kernels(family, backend)
+    for name in DOORS[family]:
+        assert callable(getattr(doors, name))
+
+
+def test_no_such_door(backend: str) -> None:
+    with pytest.raises(AttributeError):
+        _ = backends.kernels("primes", backend).no_such_door
+
+
+# --- which is meant --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_unknown_backends_refused(name: str) -> None:
+    call = KERNELS[name](1)
+    expected = "expected one of python, cython-held, cython, numba-held, numba, numba-parallel"
+    with pytest.raises(ValueError, match=f"backend: got 'fortran', {expected}"):
+        call(backend="fortran")
+    with pytest.raises(TypeError, match=f"backend: got int, {expected}"):
+        call(backend=3)
+
+
+def test_unknown_backends_refused_by_use() -> None:
+    for bad, error in (("Cython", ValueError), ("", ValueError), (b"cython", TypeError)):
+        with pytest.raises(error, match="backend: got"), gilfree.use(backend=bad):  # type: ignore[arg-type]
+            pass
+
+
+@pytest.mark.parametrize(
+    ("absent", "expected"),
+    [((), "cython"), (("cython",), "numba"), (("cython", "numba"), "python")],
+    ids=["all", "no-cython", "no-numba-either"],
+)
+def test_the_best_is_the_default(absent: tuple[str, ...], expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "missing", lambda name: "it is not" if name in absent else None)
+    assert backends._best.__wrapped__() == expected
+
+
+NO_NUMBA = "import sys; sys.modules['numba'] = None\nfrom gilfree import backends, reductions\n"
+
+
+def test_a_missing_numba_is_an_error_that_says_what_to_install() -> None:
+    done = child.python(NO_NUMBA + "reductions.sum([1], backend='numba')")
+    assert done.returncode == 1
+    assert "ModuleNotFoundError: backend 'numba' is not available: Numba cannot be imported" in done.stderr
+    assert "pip install 'gilfree[numba]'" in done.stderr
+    assert child.output(NO_NUMBA + "print(backends.resolve().name, reductions.sum([1, 2]))") == "cython 3"
+
+
+def test_a_missing_numba_is_no_silent_fallback_from_the_environment() -> None:
+    done = child.python(NO_NUMBA + "reductions.sum([1])", GILFREE_BACKEND="numba-parallel")
+    assert done.returncode == 1
+    assert "backend 'numba-parallel' is not available" in done.stderr
+
+
+def test_missing_compiled_modules() -> None:
+    code = "import sys; sys.modules['gilfree._cpu'] = None\nfrom gilfree import backends\n"
+    done = child.python(code + "backends.resolve('cython')")
+    assert "ModuleNotFoundError: backend 'cython' is not available: the compiled modules cannot be" in done.stderr
+    assert "C compiler" in done.stderr
+    assert child.output(code + "print(backends._PREFERRED[0], backends.resolve().name != 'cython')") == "cython True"
+
+
+NAME = "import gilfree; from gilfree import backends; print(backends.resolve().name)"
+
+
+@pytest.mark.parametrize("name", ["python", "cython-held", "cython"])
+def test_environment_backend(name: str) -> None:
+    assert child.output(NAME, GILFREE_BACKEND=name) == name
+    assert child.output("import gilfree\nwith gilfree.use(backend='python'): " + NAME, GILFREE_BACKEND=name) == "python"
+
+
+def test_environment_backend_unset() -> None:
+    assert child.output(NAME) == child.output(NAME, GILFREE_BACKEND="") == "cython"
+
+
+def test_environment_backend_refused() -> None:
+    """When it is used, not when gilfree is imported."""
+    done = child.python(NAME, GILFREE_BACKEND="fortran")
+    assert done.returncode == 1
+    assert "ValueError: GILFREE_BACKEND: got 'fortran', expected one of python, cython-held," in done.stderr
+    assert "in resolve" in done.stderr
+
+
+# --- which instruction set -------------------------------------------------------------------------------------------
+
+ISA = "from gilfree import backends; print(backends.isa(), backends.kernels('primes', 'cython').__name__)"
+
+
+def test_isas() -> None:
+    usable = backends.isas()
+    assert usable[-1] == "baseline"
+    assert set(usable) <= {"avx512", "avx2", "baseline"}
+    assert list(usable) == [name for name in ("avx512", "avx2", "baseline") if name in usable]
+    assert backends.isa() in usable
+
+
+def test_the_best_instruction_set_is_the_default() -> None:
+    best = backends.isas()[0]
+    assert child.output(ISA) == child.output(ISA, GILFREE_ISA="") == f"{best} gilfree.primes._cython_{best}"
+
+
+@pytest.mark.parametrize("isa", backends.isas())
+def test_environment_isa(isa: str) -> None:
+    assert child.output(ISA, GILFREE_ISA=isa) == f"{isa} gilfree.primes._cython_{isa}"
+
+
+@pytest.mark.parametrize("isa", ["sse9", "AVX2", "neon"])
+def test_environment_isa_refused(isa: str) -> None:
+    done = child.python(ISA, GILFREE_ISA=isa)
+    assert done.returncode == 1
+    assert f"ValueError: GILFREE_ISA: got {isa!r}, expected one of {', '.join(backends.isas())}" in done.stderr
+    assert "in isa" in done.stderr
+
+
+def test_both_cython_backends_run_the_same_machine_code() -> None:
+    """The control is the same function, not a copy: only a flag differs."""
+    for family in DOORS:
+        assert backends.kernels(family, "cython") is backends.kernels(family, "cython-held")
+
+
+# --- the promise about the GIL ---------------------------------------------------------------------------------------
+
+
+class Witness:
+    """A thread that counts how often it got the GIL after a bell; it can only while nobody keeps it.
+
+    A thread that waits for the GIL asks for it after the switch interval. With an interval far longer than the call,
+    it gets the GIL during the call only if the call lets go by itself: load can hide that, and nothing can fake it.
+    """
+
+    def __init__(self) -> None:
+        self.bell, self.answer = threading.Lock(), threading.Lock()
+        self.bell.acquire()
+        self.answer.acquire()
+        self.count = 0
+        self.over = False
+        self.verdicts: dict[str, list[bool]] = {}
+        self.thread = threading.Thread(target=self._wait)
+
+    def _wait(self) -> None:
+        while True:
+            self.bell.acquire()
+            if self.over:
+                return
+            self.count += 1
+            self.answer.release()
+
+    def watched(self, door: Callable[..., bool]) -> Callable[..., bool]:
+        """The door, with a note of whether the witness ran strictly inside it."""
+
+        def watched_door(*arguments: Any) -> bool:
+            before = self.count
+            self.bell.release()
+            more = door(*arguments)
+            ran = self.count > before
+            self.answer.acquire()  # lets go
+            self.verdicts.setdefault(door.__name__, []).append(ran)
+            return more
+
+        return watched_door
+
+
+@contextmanager
+def witness(monkeypatch: pytest.MonkeyPatch) -> Iterator[Witness]:
+    """A witness to every door that is called inside the block."""
+    seen = Witness()
+    seen.thread.start()
+    run, interval = parallel.run, sys.getswitchinterval()
+
+    def watched_run(backend: Any, door: Callable[..., bool], *buffers: Any, **how: Any) -> Any:
+        return run(backend, seen.watched(door), *buffers, **how)
+
+    monkeypatch.setattr(parallel, "run", watched_run)
+    sys.setswitchinterval(30)
+    try:
+        yield seen
+    finally:
+        sys.setswitchinterval(interval)
+        seen.over = True
+        seen.bell.release()
+        seen.thread.join()
+
+
+# Doors too quick for another thread to wake up meanwhile; they are witnesses to nothing.
+QUICK = {"sieve_odd", "_sieve_odd"}
+
+
+@pytest.mark.thread_unsafe(reason="the switch interval belongs to the process")
+@pytest.mark.parametrize("name", KERNELS)
+def test_promise_about_the_gil(backend: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other threads run during a call of a backend that releases, and never during one of a backend that holds."""
+    row = backends.BACKENDS[backend]
+    call = KERNELS[name](2_000 if backend == "python" else 60_000)
+    call(backend=backend, threads=1)  # Numba compiles, and lets go meanwhile
+    # Where there is no GIL, none can be kept.
+    expected = row.releases or not interpreter.gil_enabled()
+    with witness(monkeypatch) as seen:
+        # A thread may be slow to wake, so a door that lets go has many chances to show it.
+        for _ in range(50 if expected else 3):
+            call(backend=backend, threads=1)
+            verdicts = {door: any(runs) for door, runs in seen.verdicts.items() if door not in QUICK}
+            if expected and all(verdicts.values()):
+                break
+    assert verdicts
+    if expected:
+        assert all(verdicts.values()), seen.verdicts
+    else:
+        assert not any(any(runs) for runs in seen.verdicts.values()), seen.verdicts
+
+
+@pytest.mark.thread_unsafe(reason="the switch interval belongs to the process")
+def test_the_witness_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sees a sleep, which lets go, and does not see a loop of bytecode, which is never asked to."""
+    import time
+
+    with witness(monkeypatch) as seen:
+
+        def sleeps(tickets: Any, most: int, release: bool) -> bool:
+            time.sleep(0.05)
+            return False
+
+        def computes(tickets: Any, most: int, release: bool) -> bool:
+            return sum(range(300_000)) < 0
+
+        for door in (sleeps, computes):
+            for _ in range(5):
+                parallel.run(backends.BACKENDS["python"], door, units=1, grain=1, pause=1)
+    assert any(seen.verdicts["sleeps"])
+    assert any(seen.verdicts["computes"]) is not interpreter.gil_enabled()

@@ -1,0 +1,421 @@
+"""Exact primality and counting of primes: published tables, other libraries, and the same answers on every backend."""
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from awkward import INTEGERS, LAYOUTS, Array
+from calls import at_most
+from hypothesis import given
+from hypothesis import strategies as st
+from judge import assert_same_bits
+
+from gilfree import backends, primes
+from gilfree.primes import count_primes, is_prime
+
+# --- what is known ---------------------------------------------------------------------------------------------------
+
+# Strong pseudoprimes to the first 1, 2, 3 ... prime bases, the least of each (oeis.org/A014233).
+PSI = [
+    *(2047, 1373653, 25326001, 3215031751, 2152302898747, 3474749660383, 341550071728321),
+    3825123056546413051,
+]
+# The first strong pseudoprimes to base 2 (oeis.org/A001262).
+STRONG_BASE_2 = [
+    *(2047, 3277, 4033, 4681, 8321, 15841, 29341, 42799, 49141, 52633, 65281, 74665, 80581, 85489, 88357, 90751),
+]
+# Carmichael numbers: the first ones, then the least with 3, 4, 5 ... prime factors (oeis.org/A002997, A006931).
+CARMICHAEL = [
+    *(561, 1105, 1729, 2465, 2821, 6601, 8911, 10585, 15841, 29341, 41041, 46657, 52633, 62745, 63973, 75361),
+    *(825265, 321197185, 5394826801, 232250619601, 9746347772161, 1436697831295441, 60977817398996785),
+    7156857700403137441,
+]
+# What only the strong test to base 2 sees: extra strong Lucas pseudoprimes (oeis.org/A217719).
+EXTRA_STRONG_LUCAS = [
+    *(989, 3239, 5777, 10877, 27971, 29681, 30739, 31631, 39059, 72389, 73919, 75077, 100127, 113573, 125249),
+    *(137549, 137801, 153931, 155819, 161027, 162133, 189419, 218321, 231703, 249331),
+]
+# Strong Lucas pseudoprimes (oeis.org/A217255).
+STRONG_LUCAS = [5459, 5777, 10877, 16109, 18971, 22499, 24569, 25199, 40309, 58519, 75077, 97439]
+# The largest primes below 2**32.
+BELOW_2_32 = [4294967291, 4294967279, 4294967231, 4294967197, 4294967189]
+# The only known squares of primes that are pseudoprimes to base 2: those of the Wieferich primes.
+WIEFERICH = [1093**2, 3511**2]
+# 2**k - c is the largest prime below 2**k, for k = 2, 3 ... 64 (oeis.org/A013603).
+BELOW_POWERS = [
+    *(1, 1, 3, 1, 3, 1, 5, 3, 3, 9, 3, 1, 3, 19, 15, 1, 5, 1, 3, 9, 3, 15, 3, 39, 5, 39, 57, 3, 35, 1, 5),
+    *(9, 41, 31, 5, 25, 45, 7, 87, 21, 11, 57, 17, 55, 21, 115, 59, 81, 27, 129, 47, 111, 33, 55, 5, 13, 27, 55),
+    *(93, 1, 57, 25, 59),
+]
+# 2**k + c is the smallest prime above 2**k (oeis.org/A013597).
+ABOVE_POWERS = {16: 1, 31: 11, 32: 15, 33: 17, 48: 21, 52: 21, 53: 5, 62: 135, 63: 29}
+# Primes below 10**k (oeis.org/A006880).
+PI = [0, 4, 25, 168, 1229, 9592, 78498, 664579, 5761455, 50847534]
+# Primes from 2**k - 2**(k // 2) - 1 up to 2**k, and within 2500 of 2**63, counted with python-flint.
+LONGEST = {34: 5667, 48: 504634}
+NEAR_2_63 = 114
+
+
+@cache
+def sieve(stop: int) -> Array:
+    """Whether each number below ``stop`` is prime, by NumPy."""
+    flags = np.ones(stop, np.bool_)
+    flags[:2] = False
+    for n in range(2, math.isqrt(stop - 1) + 1):
+        if flags[n]:
+            flags[n * n :: n] = False
+    return flags
+
+
+# --- is_prime: what is known -----------------------------------------------------------------------------------------
+
+
+def test_small_numbers(backend: str) -> None:
+    """All of them, across the border of trial division at 67 * 67 and over many tickets."""
+    assert_same_bits(is_prime(np.arange(30_000), backend=backend), sieve(30_000))
+
+
+@pytest.mark.parametrize(
+    "composites",
+    [
+        pytest.param(PSI, id="strong-to-many-bases"),
+        pytest.param(STRONG_BASE_2, id="strong-to-base-2"),
+        pytest.param(CARMICHAEL, id="carmichael"),
+        pytest.param(EXTRA_STRONG_LUCAS, id="extra-strong-lucas"),
+        pytest.param(STRONG_LUCAS, id="strong-lucas"),
+        pytest.param(WIEFERICH, id="wieferich-squares"),
+        pytest.param([p * p for p in BELOW_2_32], id="squares-near-2**64"),
+        pytest.param([p * q for p in BELOW_2_32 for q in BELOW_2_32 if p < q], id="semiprimes-near-2**64"),
+        pytest.param([67**3, 2642239**3], id="cubes"),
+        pytest.param([67 * 67, 67 * 71, 71 * 71, 61 * 67], id="past-trial-division"),
+        pytest.param([0, 1, 2**32, 2**63, 2**64 - 1, 2**64 - 2], id="ends-of-the-range"),
+    ],
+)
+def test_composites(backend: str, composites: list[int]) -> None:
+    answers = is_prime(np.array(composites, np.uint64), backend=backend)
+    assert not answers.any(), [n for n, answer in zip(composites, answers, strict=True) if answer]
+
+
+def test_largest_primes_below_powers_of_2(backend: str) -> None:
+    """And every number between: a run of composites of every size."""
+    for k, c in enumerate(BELOW_POWERS, start=2):
+        expected = [True] + [False] * (c - 1)
+        assert is_prime([2**k - c + i for i in range(c)], backend=backend).tolist() == expected, k
+
+
+def test_smallest_primes_above_powers_of_2(backend: str) -> None:
+    for k, c in ABOVE_POWERS.items():
+        assert is_prime([2**k + i for i in range(c + 1)], backend=backend).tolist() == [False] * c + [True], k
+
+
+def test_squares_of_all_primes_past_trial_division(backend: str) -> None:
+    """The Lucas test cannot judge a square; the root must be exact whatever the rounding."""
+    roots = np.flatnonzero(sieve(70_000)) if backend != "python" else np.flatnonzero(sieve(5_000))
+    squares = roots.astype(np.uint64) ** 2
+    assert not is_prime(squares, backend=backend).any()
+
+
+# --- is_prime: other libraries ---------------------------------------------------------------------------------------
+
+
+def random_numbers(size: int) -> list[int]:
+    """Odd numbers of every bit length, products of two primes and squares among them."""
+    random = np.random.default_rng(7)
+    numbers = [int(random.integers(0, 2**63)) * 2 + 1 >> int(random.integers(0, 60)) | 1 for _ in range(size)]
+    factors = np.flatnonzero(sieve(2**16)).tolist()
+    numbers += [int(random.choice(factors)) * int(random.choice(factors)) for _ in range(size // 10)]
+    # The forms in which pseudoprimes come: (k + 1) * (r * k + 1)
+    numbers += [(k + 1) * (2 * k + 1) for k in random.integers(2**28, 2**31, size // 10).tolist()]
+    return numbers
+
+
+def test_against_flint(backend: str) -> None:
+    flint = pytest.importorskip("flint", reason="python-flint is not installed")
+    numbers = random_numbers(500 if backend == "python" else 20_000)
+    expected = [bool(flint.fmpz(n).is_prime()) for n in numbers]
+    assert is_prime(np.array(numbers, np.uint64), backend=backend).tolist() == expected
+
+
+def test_against_sympy(backend: str) -> None:
+    sympy = pytest.importorskip("sympy", reason="SymPy is not installed")
+    numbers = random_numbers(200)[::2]
+    assert is_prime(numbers, backend=backend).tolist() == [sympy.isprime(n) for n in numbers]
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=20))
+def test_any_numbers(backend: str, numbers: list[int]) -> None:
+    assert_same_bits(is_prime(numbers, backend=backend), is_prime(numbers, backend="python"))
+
+
+@given(st.integers(2, 2**32 - 1), st.integers(2, 2**32 - 1))
+def test_no_product_is_prime(backend: str, p: int, q: int) -> None:
+    assert is_prime(p * q, backend=backend) is False
+
+
+# --- is_prime: threads, instruction sets, dtypes, shapes -------------------------------------------------------------
+
+
+def test_threads_change_nothing(backend: str) -> None:
+    n = np.arange(2**63 - 1200, 2**63 + 1201, dtype=np.uint64)  # five tickets, the last one short
+    expected = is_prime(n, backend="python", threads=1)
+    assert expected.sum() > 30
+    for threads in (1, 2, 3, 4, 5):
+        assert_same_bits(is_prime(n, backend=backend, threads=at_most(backend, threads)), expected)
+
+
+@pytest.mark.parametrize("isa", backends.isas())
+def test_instruction_sets_agree(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernels = backends.kernels
+    monkeypatch.setattr(backends, "kernels", lambda family, backend: kernels(family, backend, isa))
+    numbers = [*PSI, *CARMICHAEL, *EXTRA_STRONG_LUCAS, *(2**k - c for k, c in enumerate(BELOW_POWERS, 2))]
+    assert_same_bits(is_prime(numbers, backend="cython"), is_prime(numbers, backend="python"))
+    assert_same_bits(is_prime(range(30_000), backend="cython"), sieve(30_000))
+    assert count_primes(10**6, backend="cython") == PI[6]
+    assert count_primes(2**64 - 5000, 2**64, backend="cython") == count_primes(2**64 - 5000, 2**64, backend="python")
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_dtypes(backend: str, dtype: str) -> None:
+    """Both ends of every integer dtype; negative numbers are not prime."""
+    limits = np.iinfo(dtype)
+    values = [limits.min, limits.min + 1, *range(-8 if limits.min < 0 else 0, 128), limits.max - 1, limits.max]
+    expected = [n > 1 and ((n < 128 and bool(sieve(128)[n])) or n in (2**31 - 1, 2**61 - 1)) for n in values]
+    got = is_prime(np.array(values, dtype), backend=backend)
+    assert got.dtype == np.bool_
+    assert got.tolist() == expected
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", ["h", "Q"])
+def test_layouts(backend: str, dtype: str, layout: Callable[[Array], Array]) -> None:
+    n = layout(np.arange(6 * 7 * 8, dtype=dtype).reshape(6, 7, 8))
+    before = n.copy()
+    assert_same_bits(is_prime(n, backend=backend), sieve(1000)[np.array(n, np.int64)])
+    np.testing.assert_array_equal(n, before)
+
+
+def test_shapes(backend: str) -> None:
+    assert is_prime(7, backend=backend) is True
+    assert is_prime(-7, backend=backend) is False
+    assert is_prime(2**64 - 59, backend=backend) is True
+    assert is_prime(np.int8(-7), backend=backend) is False
+    assert is_prime(np.uint64(2**64 - 59), backend=backend) is True
+    assert_same_bits(is_prime(np.array(7), backend=backend), np.True_)
+    for shape in ((0,), (0, 3), (2, 0)):
+        assert_same_bits(is_prime(np.empty(shape, np.int32), backend=backend), np.empty(shape, np.bool_))
+    assert_same_bits(is_prime([], backend=backend), np.empty(0, np.bool_))
+    assert_same_bits(is_prime([[2, 4], [9, 11]], backend=backend), np.array([[True, False], [False, True]]))
+    assert_same_bits(is_prime((2**64 - 59, -1), backend=backend), np.array([True, False]))
+    assert_same_bits(is_prime(range(5), backend=backend), np.array([False, False, True, True, False]))
+
+
+class Index:
+    """An integer by ``__index__`` alone, as ``operator.index`` takes it."""
+
+    def __index__(self) -> int:
+        return 13
+
+
+def test_index(backend: str) -> None:
+    thirteen: Any = Index()
+    assert is_prime(thirteen, backend=backend) is True
+    assert count_primes(Index(), backend=backend) == 5
+
+
+# --- is_prime: out= and refusals -------------------------------------------------------------------------------------
+
+
+def test_out(backend: str) -> None:
+    n = np.arange(24).reshape(4, 6)
+    for out in (np.empty((4, 6), np.bool_), np.empty((6, 4), np.bool_).T, np.empty((4, 12), np.bool_)[:, ::2]):
+        assert is_prime(n, out=out, backend=backend) is out
+        np.testing.assert_array_equal(out, sieve(24).reshape(4, 6))
+    single = np.empty((), np.bool_)
+    number: Any = 7
+    assert is_prime(number, out=single, backend=backend) is single
+    assert single
+
+
+def _read_only() -> Array:
+    out = np.empty(8, np.bool_)
+    out.flags.writeable = False
+    return out
+
+
+NUMBERS = np.arange(8, dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("out", "error", "message"),
+    [
+        pytest.param([True] * 8, TypeError, "out: got list, expected an ndarray", id="list"),
+        pytest.param(np.empty(8, np.uint8), TypeError, "out: got dtype uint8, expected bool", id="dtype"),
+        pytest.param(np.empty((2, 4), np.bool_), ValueError, r"out: got shape \(2, 4\), expected \(8,\)", id="shape"),
+        pytest.param(_read_only(), ValueError, "out: got a read-only array, expected a writeable one", id="read-only"),
+        pytest.param(NUMBERS.view(np.bool_), ValueError, "out: got an array that shares memory with n", id="overlap"),
+    ],
+)
+def test_out_refused(out: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        is_prime(NUMBERS, out=out)
+
+
+@pytest.mark.parametrize(
+    ("n", "message"),
+    [
+        (True, "n: got bool, expected integers"),
+        (2.0, "n: got float, expected integers"),
+        ("7", "n: got str, expected integers"),
+        (None, "n: got NoneType, expected integers"),
+        (7j, "n: got complex, expected integers"),
+        ([3, 2.0], "n: got float, expected integers"),
+        ([3, True], "n: got bool, expected integers"),
+        ([[2, 3], [5]], "n: got list, expected integers"),
+        (np.bool_(True), "n: got dtype bool, expected an integer dtype"),
+        (np.float64(7), "n: got dtype float64, expected an integer dtype"),
+        (np.array([2.0]), "n: got dtype float64, expected an integer dtype"),
+        (np.array([True]), "n: got dtype bool, expected an integer dtype"),
+        (np.array(["7"]), "n: got dtype <U1, expected an integer dtype"),
+        (np.array([7], object), "n: got dtype object, expected an integer dtype"),
+        (np.array([7], "m8[s]"), "n: got dtype timedelta64.*, expected an integer dtype"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) and value.startswith("n:") else repr(value),
+)
+def test_types_refused(n: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        is_prime(n)
+
+
+@pytest.mark.parametrize("n", [2**64, 2**64 + 13, 10**100, [3, 2**64]], ids=["2**64", "more", "huge", "in-a-list"])
+def test_too_large(n: Any) -> None:
+    with pytest.raises(OverflowError, match=r"n: got \d+, expected integers below 2\*\*64"):
+        is_prime(n)
+
+
+# --- count_primes ----------------------------------------------------------------------------------------------------
+
+
+def test_pi(backend: str) -> None:
+    for k in range(8 if backend == "python" else 9):
+        assert count_primes(10**k, backend=backend) == PI[k]
+
+
+def test_all_short_ranges(backend: str) -> None:
+    """Every pair of ends: the 2, the odd and even ends, the empty range."""
+    flags = sieve(40)
+    for start in range(40):
+        for stop in range(40):
+            assert count_primes(start, stop, backend=backend) == flags[start:stop].sum(), (start, stop)
+
+
+@pytest.mark.parametrize("stop", [9, 10, 25, 26, 2**20, 2**20 + 1, 2**20 + 2, 2**21 + 7, 3 * 2**20 - 1])
+def test_squares_and_segments(backend: str, stop: int) -> None:
+    """Ends at a square of a prime, and at the ends of segments."""
+    flags = sieve(3 * 2**20)
+    assert count_primes(stop, backend=backend) == flags[:stop].sum()
+    assert count_primes(2, stop, backend=backend) == flags[:stop].sum()
+    assert count_primes(3, stop, backend=backend) == flags[3:stop].sum()
+    assert count_primes(stop - 5, stop, backend=backend) == flags[stop - 5 : stop].sum()
+
+
+def test_odd_starts(backend: str) -> None:
+    flags = sieve(3 * 2**20)
+    for start in (997, 998, 10007, 2**20 - 1, 2**20, 2**20 + 1):
+        assert count_primes(start, 3 * 2**20, backend=backend) == flags[start:].sum(), start
+
+
+@pytest.mark.parametrize("k", ABOVE_POWERS)
+def test_windows_across_powers_of_2(backend: str, k: int) -> None:
+    """From the last prime below to the first above: two, one or none, as the ends are taken or left out."""
+    last, first = 2**k - BELOW_POWERS[k - 2], 2**k + ABOVE_POWERS[k]
+    assert count_primes(last, first + 1, backend=backend) == 2
+    assert count_primes(last, first, backend=backend) == 1
+    assert count_primes(last + 1, first + 1, backend=backend) == 1
+    assert count_primes(last + 1, first, backend=backend) == 0
+    wide = 2**k - 1500, 2**k + 1500
+    assert count_primes(*wide, backend=backend) == count_primes(*wide, backend="python")
+
+
+def test_up_to_the_end(backend: str) -> None:
+    """2**64 itself is a stop (primesieve#138, #168)."""
+    assert count_primes(2**64 - 59, 2**64, backend=backend) == 1
+    assert count_primes(2**64 - 58, 2**64, backend=backend) == 0
+    assert count_primes(2**64 - 59, 2**64 - 58, backend=backend) == 1
+    assert count_primes(2**64 - 1, 2**64, backend=backend) == 0
+    assert count_primes(2**64, 2**64, backend=backend) == 0
+    assert count_primes(2**64 - 3000, 2**64, backend=backend) == count_primes(2**64 - 3000, 2**64, backend="python")
+
+
+@pytest.mark.parametrize("k", [24, 32, 36])
+def test_sieving_and_testing_agree(backend: str, k: int) -> None:
+    """A range as long as the root of its stop is sieved, its two halves are tested number by number."""
+    stop = 2**k + 12345
+    start = stop - math.isqrt(stop) - 3
+    if backend == "python" and k > 32:
+        start, stop = 2**30, 2**30 + 2**15 + 5
+    middle = (start + stop) // 2
+    halves = count_primes(start, middle, backend=backend), count_primes(middle, stop, backend=backend)
+    assert count_primes(start, stop, backend=backend) == sum(halves)
+
+
+def test_at_the_limit_of_the_sieve(backend: str) -> None:
+    limit = primes.SIEVE_LIMIT
+    for start, stop in ((limit - 3000, limit), (limit - 1500, limit + 1500), (limit, limit + 3000)):
+        assert count_primes(start, stop, backend=backend) == count_primes(start, stop, backend="python")
+
+
+def test_the_longest_roots(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Just below the limit the sieve has a million base primes; python takes a lower limit than the others."""
+    k = 34 if backend == "python" else 48
+    root = 2 ** (k // 2)
+    start, stop = 2**k - root - 1, 2**k
+    sieved = count_primes(start, stop, backend=backend)
+    monkeypatch.setattr(primes, "SIEVE_LIMIT", 0)
+    part = start + 50_000
+    assert sieved == LONGEST[k]
+    assert count_primes(start, part, backend=backend) == count_primes(start, part, backend="cython")
+
+
+def test_count_with_threads(backend: str) -> None:
+    for threads in (1, 2, 3, 4, 5):
+        how: dict[str, Any] = {"backend": backend, "threads": at_most(backend, threads)}
+        assert count_primes(5 * 10**6, **how) == 348513
+        assert count_primes(2**63 - 2500, 2**63 + 2500, **how) == NEAR_2_63
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**4))
+def test_any_range(backend: str, start: int, length: int) -> None:
+    flags = sieve(1_010_000)
+    assert count_primes(start, start + length, backend=backend) == flags[start : start + length].sum()
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 50))
+def test_any_high_range(backend: str, start: int, length: int) -> None:
+    stop = min(start + length, 2**64)
+    assert count_primes(start, stop, backend=backend) == sum(is_prime(range(start, stop), backend="python"))
+
+
+def test_empty_ranges(backend: str) -> None:
+    for bounds in ((0,), (1,), (2,), (-5,), (5, 5), (7, 3), (-9, -2), (-3, 2), (2**64, 0)):
+        assert count_primes(*bounds, backend=backend) == 0
+    assert count_primes(-10, 10, backend=backend) == 4
+    assert type(count_primes(np.int16(100), backend=backend)) is int
+
+
+@pytest.mark.parametrize("bad", [True, 2.0, "7", None, np.float32(3), np.bool_(True)], ids=repr)
+def test_bounds_refused(bad: Any) -> None:
+    with pytest.raises(TypeError, match=f"start: got {type(bad).__name__}, expected an integer"):
+        count_primes(bad)
+    if bad is not None:  # which leaves the stop out
+        with pytest.raises(TypeError, match=f"stop: got {type(bad).__name__}, expected an integer"):
+            count_primes(2, bad)
+
+
+def test_bounds_too_large() -> None:
+    with pytest.raises(OverflowError, match=r"start: got 18446744073709551617, expected at most 2\*\*64"):
+        count_primes(2**64 + 1)
+    with pytest.raises(OverflowError, match=r"stop: got 18446744073709551617, expected at most 2\*\*64"):
+        count_primes(2, 2**64 + 1)
