@@ -1,6 +1,8 @@
 # cython: language_level=3
 """Hands out pieces of a range to workers, with or without the GIL; can be stopped from any thread."""
 
+from operator import index
+
 from libc.stdint cimport int64_t
 
 from tickets cimport gilfree_load, gilfree_store, take
@@ -29,7 +31,8 @@ cdef class Tickets:
     cdef Py_ssize_t shape[1]
     cdef Py_ssize_t strides[1]
 
-    def __cinit__(self, int64_t stop, int64_t step):
+    def __cinit__(self, stop, step):
+        stop, step = index(stop), index(step)   # C would cut 1.5 down to 1
         # 2**62 leaves room for one last add past the end by every thread there can be.
         if not 0 <= stop <= 1 << 62:
             raise ValueError(f"stop: got {stop}, expected 0 <= stop <= 2**62")

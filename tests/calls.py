@@ -21,7 +21,9 @@ def _is_prime(size: int) -> Call:
 
 
 def _count_by_sieve(size: int) -> Call:
-    return lambda **how: primes.count_primes(size, 100 * size, **how)
+    # High enough for base primes that NumPy would mark without the GIL, wide enough to be sieved.
+    start, length = 2**24, max(100 * size, 2**13)
+    return lambda **how: primes.count_primes(start, start + length, **how)
 
 
 def _count_by_test(size: int) -> Call:
@@ -63,6 +65,11 @@ def _threshold_otsu(size: int) -> Call:
     return lambda **how: pixels.threshold_otsu(image, **how)
 
 
+def _threshold_otsu_16_bits(size: int) -> Call:
+    image = np.random.default_rng(7).integers(0, 65536, 20 * size, np.uint16)
+    return lambda **how: pixels.threshold_otsu(image, **how)
+
+
 def _threshold_otsu_floats(size: int) -> Call:
     image = np.random.default_rng(8).normal(size=20 * size)
     return lambda **how: pixels.threshold_otsu(image, **how)
@@ -79,5 +86,6 @@ KERNELS: dict[str, Callable[[int], Call]] = {
     "grayscale": _grayscale,
     "threshold": _threshold,
     "threshold_otsu-integers": _threshold_otsu,
+    "threshold_otsu-16-bits": _threshold_otsu_16_bits,
     "threshold_otsu-floats": _threshold_otsu_floats,
 }

@@ -22,7 +22,7 @@ from calls import KERNELS, at_most
 from judge import assert_same_bits
 
 import gilfree
-from gilfree import backends, parallel, primes, reductions
+from gilfree import backends, parallel, pixels, primes, reductions
 from gilfree._tickets import Tickets
 
 RELEASES, HOLDS = backends.BACKENDS["cython"], backends.BACKENDS["python"]
@@ -328,7 +328,7 @@ def test_the_pool_does_not_grow() -> None:
     code = """
 import threading
 import numpy as np
-from gilfree import parallel, reductions
+from gilfree import parallel, pixels, primes, reductions
 x = np.ones(300_000)
 for _ in range(2000):
     assert reductions.sum(x, threads=3) == 300_000
@@ -653,3 +653,21 @@ def test_ctrl_c(backend: str) -> None:
             assert python.wait(60) == 0, python.stderr.read()
         finally:
             python.kill()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda **how: primes.is_prime([], **how),
+        lambda **how: primes.count_primes(5, 5, **how),
+        lambda **how: reductions.sum([], **how),
+        lambda **how: pixels.grayscale(np.zeros((0, 3), np.uint8), **how),
+        lambda **how: pixels.threshold(np.zeros(0, np.uint8), 1, **how),
+    ],
+    ids=["is_prime", "count_primes", "sum", "grayscale", "threshold"],
+)
+def test_bad_arguments_are_errors_even_where_there_is_nothing_to_do(call: Callable[..., Any]) -> None:
+    with pytest.raises(ValueError, match="threads: got 0, expected an integer from 1 to 1024"):
+        call(threads=0)
+    with pytest.raises(TypeError, match="executor: got int"):
+        call(executor=3)

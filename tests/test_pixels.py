@@ -359,7 +359,7 @@ def test_otsu_is_the_same_everywhere(backend: str, dtype: str) -> None:
     """Over several tickets and with any number of threads."""
     image = picture(dtype, 2**20 // np.dtype(dtype).itemsize * 2 + 77)
     expected = _otsu_by_python(dtype, image.size)
-    for threads in (1, 2) if backend == "python" else (1, 2, 3, 4, 5):
+    for threads in (2,) if backend == "python" else (1, 2, 3, 4, 5):
         got = threshold_otsu(image, backend=backend, threads=at_most(backend, threads))
         assert_same_bits(got, expected)
 

@@ -132,10 +132,15 @@ def random_numbers(size: int) -> list[int]:
     return numbers
 
 
-def test_against_flint(backend: str) -> None:
+@cache
+def judged_by_flint(size: int) -> tuple[list[int], list[bool]]:
     flint = pytest.importorskip("flint", reason="python-flint is not installed")
-    numbers = random_numbers(500 if backend == "python" else 20_000)
-    expected = [bool(flint.fmpz(n).is_prime()) for n in numbers]
+    numbers = random_numbers(size)
+    return numbers, [bool(flint.fmpz(n).is_prime()) for n in numbers]
+
+
+def test_against_flint(backend: str) -> None:
+    numbers, expected = judged_by_flint(500 if backend == "python" else 20_000)
     assert is_prime(np.array(numbers, np.uint64), backend=backend).tolist() == expected
 
 

@@ -119,19 +119,19 @@ def test_words_outlive_their_dispenser() -> None:
     assert isinstance(view.obj, Tickets)
 
 
-@pytest.mark.parametrize("stop", [-1, MOST + 1, 2**63 - 1])
+@pytest.mark.parametrize("stop", [-1, MOST + 1, 2**63 - 1, 2**63])
 def test_stop_out_of_bounds(stop: int) -> None:
     with pytest.raises(ValueError, match=rf"stop: got {stop}, expected 0 <= stop <= 2\*\*62"):
         Tickets(stop, 1)
 
 
-@pytest.mark.parametrize("step", [0, -1, MOST + 1])
+@pytest.mark.parametrize("step", [0, -1, MOST + 1, 2**63])
 def test_step_out_of_bounds(step: int) -> None:
     with pytest.raises(ValueError, match=rf"step: got {step}, expected 1 <= step <= 2\*\*62"):
         Tickets(10, step)
 
 
-@pytest.mark.parametrize("bounds", [(2**63, 1), (1, 2**63), ("1", 1), (1,), ()], ids=repr)
-def test_what_no_64_bit_integer_holds(bounds: tuple[Any, ...]) -> None:
-    with pytest.raises((OverflowError, TypeError)):
+@pytest.mark.parametrize("bounds", [(1.5, 1), (1, 1.0), ("1", 1), (1,), ()], ids=repr)
+def test_bounds_are_integers(bounds: tuple[Any, ...]) -> None:
+    with pytest.raises(TypeError):
         Tickets(*bounds)

@@ -218,17 +218,18 @@ def run(
     """
     from gilfree._tickets import Tickets
 
-    if executor is not None:
-        _check_executor(executor)
+    check(threads, executor)
     if backend.threads == "numba":
-        return [_run_numba(backend, door, buffers, Tickets(units, grain * pause), threads, private())]
+        owned = [private()]
+        # For a single ticket, waking Numba's threads would cost more than they save.
+        alone = units <= grain or getattr(_here, "worker", False)
+        _run_numba(backend, door, (*buffers, *owned[0]), Tickets(units, grain * pause), threads, alone)
+        return owned
 
     tickets = Tickets(units, max(1, grain // backend.slowness))
     workers = 1
     if len(tickets) > 1 and not getattr(_here, "worker", False):
         workers = min(thread_count(threads), len(tickets))
-    elif threads is not None:
-        check_threads(threads)
     owned = [private() for _ in range(workers)]
     holds = not backend.releases
     main = threading.current_thread() is threading.main_thread()
@@ -287,7 +288,12 @@ def _wait_whatever_happens(futures: "list[Future[None]]") -> None:
                 continue
 
 
-def _check_executor(executor: object) -> None:
+def check(threads: object, executor: object) -> None:
+    """Raise unless ``run`` would take these two; for calls that have nothing to run."""
+    if threads is not None:
+        check_threads(threads)
+    if executor is None:
+        return
     from concurrent.futures import Executor, ThreadPoolExecutor
 
     shares_memory = isinstance(executor, ThreadPoolExecutor) and not _is_interpreter_pool(executor)
@@ -329,8 +335,8 @@ def _run_numba(
     buffers: tuple[Any, ...],
     tickets: "Tickets",
     threads: int | None,
-    own: tuple[Any, ...],
-) -> tuple[Any, ...]:
+    alone: bool,
+) -> None:
     """Let Numba's own threads share each ticket. One Python thread at a time, whatever the threading layer."""
     global _numba_started_in  # noqa: PLW0603 - as the threads it tells of, it belongs to the process
     numba = _numba()
@@ -338,7 +344,7 @@ def _run_numba(
     asked = _asked(threads)
     if asked is not None and asked > most:
         raise ValueError(f"threads: got {asked}, expected at most {most} (NUMBA_NUM_THREADS) on numba-parallel")
-    count = 1 if getattr(_here, "worker", False) else min(asked or cpu_count(), most)
+    count = 1 if alone else min(asked or cpu_count(), most)
     with _numba_lock:
         layer = numba_threading_layer()
         if _numba_started_in not in (None, os.getpid()) and layer != "tbb":
@@ -351,7 +357,6 @@ def _run_numba(
         numba.set_num_threads(count)
         try:
             _numba_started_in = _numba_started_in or os.getpid()
-            door(*buffers, *own, tickets, -1, backend.releases)
+            door(*buffers, tickets, -1, backend.releases)
         finally:
             numba.set_num_threads(before)
-    return own

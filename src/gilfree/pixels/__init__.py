@@ -70,6 +70,7 @@ def grayscale(
     if array.ndim < 2 or array.shape[-1] not in (3, 4):
         raise ValueError(f"image: got shape {array.shape}, expected (..., 3) or (..., 4)")
     row = backends.resolve(backend)
+    parallel.check(threads, executor)
     shape = array.shape[:-1]
     if out is not None:
         check_out(out, shape, array.dtype, image, "image")
@@ -135,6 +136,7 @@ def threshold(
         raise ValueError(f"kind: got {kind!r}, expected one of {', '.join(KINDS)}")
     limit, white = _number(value, "value"), _number(maxval, "maxval")
     row = backends.resolve(backend)
+    parallel.check(threads, executor)
     if out is not None:
         check_out(out, array.shape, array.dtype, None if out is image else image, "image")
     # Pixel by pixel, so any order in memory will do, as long as it is the same for both.
@@ -233,6 +235,7 @@ def threshold_otsu(
     if array.size == 0:
         raise ValueError(f"image: got shape {array.shape}, expected at least one pixel")
     row = backends.resolve(backend)
+    parallel.check(threads, executor)
     # Counting asks for no order.
     flat = (array if packed(array) else in_c_order(array, array.dtype)).ravel("K")
     if flat.dtype.kind == "u":

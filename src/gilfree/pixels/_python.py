@@ -54,8 +54,14 @@ def histogram(image: Any, counts: Any, tickets: Tickets, most: int, release: boo
     for first, last in tickets:
         for level in image[first:last].tolist():
             tally[level] += 1
-    counts += np.array(tally, counts.dtype)
+    _add(counts, tally)
     return False
+
+
+def _add(counts: Any, tally: list[int]) -> None:
+    """One by one: for long tables NumPy would let go of the GIL."""
+    for i, count in enumerate(tally):
+        counts[i] += count
 
 
 def extent(image: Any, bounds: Any, tickets: Tickets, most: int, release: bool) -> bool:
@@ -75,5 +81,5 @@ def histogram_real(image: Any, edges: Any, counts: Any, tickets: Tickets, most: 
     for first, last in tickets:
         for value in image[first:last].tolist():
             tally[min(bisect.bisect_right(limits, value) - 1, len(tally) - 1)] += 1
-    counts += np.array(tally, counts.dtype)
+    _add(counts, tally)
     return False

@@ -43,6 +43,15 @@ def is_prime(
 ) -> bool: ...
 @overload
 def is_prime(
+    n: int | np.integer[Any],
+    *,
+    out: NDArray[np.bool_],
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> NDArray[np.bool_]: ...
+@overload
+def is_prime(
     n: NDArray[Any] | Sequence[Any],
     *,
     out: NDArray[np.bool_] | None = None,
@@ -94,6 +103,7 @@ def is_prime(
     numbers = _as_uint64(n)
     if out is not None:
         check_out(out, numbers.shape, np.bool_, n, "n")
+    parallel.check(threads, executor)
     answers = np.empty(numbers.shape, np.bool_)
     if numbers.size:
         parallel.run(
@@ -148,11 +158,13 @@ def count_primes(
         low, high = 0, low
     else:
         high = _bound(stop, "stop")
+    parallel.check(threads, executor)
     if low >= high:
         return 0
     doors = backends.kernels("primes", row.name)
     bounds = np.uint64(low), np.uint64(high - 1)
-    if high <= SIEVE_LIMIT and high - low >= math.isqrt(high):
+    # The interpreter needs the lower limit for its segments to end soon after Ctrl-C.
+    if high <= SIEVE_LIMIT // row.slowness and high - low >= math.isqrt(high):
         owned = parallel.run(
             row,
             doors.count_by_sieve,

@@ -59,12 +59,14 @@ def _ranges(start: int, last: int, size: int, tickets: Tickets) -> Iterator[tupl
 
 
 def sieve_odd(composite: Any, tickets: Tickets, most: int, release: bool) -> bool:
+    flags = memoryview(composite)  # NumPy would let go of the GIL in every assignment to a slice
     for _ in tickets:
-        composite[0] = 1
+        flags[0] = 1
         i = 1
-        while 2 * i * (i + 1) < len(composite):
-            if not composite[i]:
-                composite[2 * i * (i + 1) :: 2 * i + 1] = 1
+        while 2 * i * (i + 1) < len(flags):
+            if not flags[i]:
+                marked = slice(2 * i * (i + 1), len(flags), 2 * i + 1)
+                flags[marked] = b"\1" * len(range(len(flags))[marked])
             i += 1
     return False
 

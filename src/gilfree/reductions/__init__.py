@@ -138,6 +138,7 @@ def _reduce(
     n = math.prod(array.shape[i] for i in axes)
     if n == 0 and rows > 0 and name != "sum":
         raise ValueError(f"x: got shape {array.shape} and axis {axis}, but there is no {name} of nothing")
+    parallel.check(threads, executor)
     if n == 0 or rows == 0:
         folded = np.zeros(rows, dtype)
     else:
