@@ -148,8 +148,8 @@ _here = threading.local()  # .worker is true in a thread that is working for `ru
 def _threads(count: int) -> "ThreadPoolExecutor":
     """One pool for the life of the process, replaced only when a call wants more threads than any before it.
 
-    It has no more threads than that: an executor makes a new one whenever none is idle, and one that has just done
-    its work may not yet be.
+    It has no more threads than that, or one for each CPU: an executor makes a new thread whenever none is idle, and
+    one that has just done its work may not yet be.
     """
     global _pool, _pool_size  # made on first use, under a lock; forgotten by a forked child
     with _lock:
@@ -157,7 +157,8 @@ def _threads(count: int) -> "ThreadPoolExecutor":
             from concurrent.futures import ThreadPoolExecutor
 
             # The threads of the pool before end when nobody waits for them any more.
-            _pool, _pool_size = ThreadPoolExecutor(count, thread_name_prefix="gilfree"), count
+            _pool_size = max(count, cpu_count())
+            _pool = ThreadPoolExecutor(_pool_size, thread_name_prefix="gilfree")
         return _pool
 
 
