@@ -224,7 +224,7 @@ def min_real(
 ):
     """Minimum of units of ``x`` into ``partials``: NaN if there is one, and -0.0 is less than 0.0."""
     cdef PyThreadState *gil = let_go(release)
-    cdef bint more = _extreme_real(&x[0, 0], x.shape[1], &partials[0, 0], partials.shape[1], &tickets[0], most, 1)
+    cdef bint more = _extreme_real(&x[0, 0], x.shape[1], &partials[0, 0], partials.shape[1], &tickets[0], most, False)
     take_back(gil)
     return more
 
@@ -234,24 +234,26 @@ def max_real(
 ):
     """Maximum of units of ``x`` into ``partials``: NaN if there is one, and -0.0 is less than 0.0."""
     cdef PyThreadState *gil = let_go(release)
-    cdef bint more = _extreme_real(&x[0, 0], x.shape[1], &partials[0, 0], partials.shape[1], &tickets[0], most, -1)
+    cdef bint more = _extreme_real(&x[0, 0], x.shape[1], &partials[0, 0], partials.shape[1], &tickets[0], most, True)
     take_back(gil)
     return more
 
 
 cdef bint _extreme_real(
-    const real *x, int64_t n, real *partials, int64_t pieces, int64_t *tickets, Py_ssize_t most, int sign
+    const real *x, int64_t n, real *partials, int64_t pieces, int64_t *tickets, Py_ssize_t most, bint largest
 ) noexcept nogil:
-    cdef int64_t unit = 0, last = 0, begin
+    cdef int64_t unit = 0, last = 0, begin, length
+    cdef const real *piece
     while most != 0:
         if not take(tickets, &unit, &last):
             return False
         most -= 1
         while unit < last:
             begin = unit % pieces * PIECE
-            partials[unit] = sign * _min_real_piece(
-                x + unit // pieces * n + begin, min(n - begin, <int64_t> PIECE), <real> sign
-            )
+            length = min(n - begin, <int64_t> PIECE)
+            piece = x + unit // pieces * n + begin
+            # The sign as a constant: each call becomes a loop of its own, and none multiplies.
+            partials[unit] = -_min_real_piece(piece, length, -1) if largest else _min_real_piece(piece, length, 1)
             unit += 1
     return True
 

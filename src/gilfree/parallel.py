@@ -151,7 +151,7 @@ def _threads(count: int) -> "ThreadPoolExecutor":
     It has no more threads than that, or one for each CPU: an executor makes a new thread whenever none is idle, and
     one that has just done its work may not yet be.
     """
-    global _pool, _pool_size  # made on first use, under a lock; forgotten by a forked child
+    global _pool, _pool_size  # noqa: PLW0603 - made on first use, under a lock; forgotten by a forked child
     with _lock:
         if _pool is None or _pool_size < count:
             from concurrent.futures import ThreadPoolExecutor

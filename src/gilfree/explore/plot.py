@@ -41,19 +41,21 @@ def draw(run: Run) -> "Figure":
             counts, [run.ceiling[kernel][count] for count in counts], color=CEILING, linewidth=6, alpha=0.45,
             solid_capstyle="round", label="the machine's ceiling",
         )  # fmt: skip
-        for name, row in backends.BACKENDS.items():
+        for place, (name, row) in enumerate(backends.BACKENDS.items()):
             found = [run.find(kernel, name, count) for count in counts]
-            points = [(record.threads, record.speedup) for record in found if record is not None]
+            # Side by side: most of them would lie on one another.
+            aside = (place - len(backends.BACKENDS) / 2) * 0.022 * (most - 1)
+            points = [(record.threads + aside, record.speedup) for record in found if record is not None]
             if points:
                 colour = COLOURS[row.compiler]
                 panel.plot(
                     *zip(*points, strict=True), color=colour, linestyle="-" if row.releases else "--",
-                    linewidth=1.6, marker=MARKERS[name], markersize=6,
+                    linewidth=1.6, marker=MARKERS[name], markersize=5.5,
                     markerfacecolor=colour if row.releases else "white", label=name,
                 )  # fmt: skip
         panel.set_title(kernel, fontsize=10, fontweight="bold")
         panel.set_xticks(counts)
-        panel.set_xlim(0.85, most * 1.06)
+        panel.set_xlim(1 - 0.15 * (most - 1 or 1), most + 0.12 * (most - 1 or 1))
         panel.set_ylim(0, top)
         panel.grid(alpha=0.25)
         panel.tick_params(labelsize=9)
