@@ -52,6 +52,7 @@ def test_an_array_of_the_users(tmp_path: Path) -> None:
     jobs = {job.kernel: job for job in workloads.workloads(array=path)}
     assert set(jobs) == {"is_prime", "sum", "min", "max"}
     assert jobs["sum"].size == 24
+    assert jobs["sum"].unit == "int32"
     assert jobs["sum"].call(jobs["sum"].data()) == 276
     assert jobs["sum"].call(jobs["sum"].data(1, 2)) == sum(range(12, 24))
     np.save(path, np.arange(4.0))
@@ -161,6 +162,14 @@ BOTH = [("cython-held", 1, 1.0), ("cython", 1, 1.0)]
             made_up(*BOTH, ("cython-held", 2, 1.9), ("cython", 2, 1.9), gil=False),
             "threads scale, held or released: this Python runs without a GIL",
         ),
+        (
+            Run(
+                MACHINE,
+                {"sum": {1: 1.0, 2: 1.9}},
+                [Record("sum", "cython", "threads", n, 10, [2e-4], 1.1) for n in (1, 2)],
+            ),
+            "cannot tell: runs of 200 µs are too short to share",
+        ),
         (made_up(("python", 1, 1.0), ("python", 2, 1.0)), "cannot tell: no backend that releases the GIL"),
         (made_up(*BOTH, ceiling={1: 1.0}), "cannot tell: only one thread was measured"),
         (
@@ -168,7 +177,18 @@ BOTH = [("cython-held", 1, 1.0), ("cython", 1, 1.0)]
             "threads scale only when the GIL is released: yes, numba 1.90",
         ),
     ],
-    ids=["yes", "no", "doubtful", "no-control", "no-ceiling", "no-gil", "held-only", "one-thread", "numba"],
+    ids=[
+        "yes",
+        "no",
+        "doubtful",
+        "no-control",
+        "no-ceiling",
+        "no-gil",
+        "too-short",
+        "held-only",
+        "one-thread",
+        "numba",
+    ],
 )
 def test_verdict(run: Run, said: str) -> None:
     assert said in scaling.verdict(run, "sum")
@@ -227,7 +247,7 @@ def test_a_table_fits_its_terminal(counts: list[int]) -> None:
     console = pytest.importorskip("rich.console")
     from gilfree.explore import table
 
-    run = Run(MACHINE)
+    run = Run(MACHINE, units={name: row.unit for name, row in workloads.KERNELS.items()})
     for kernel in workloads.KERNELS:
         run.ceiling[kernel] = {count: float(count) for count in counts}
         for name in backends.BACKENDS:

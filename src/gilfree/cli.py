@@ -229,6 +229,8 @@ def _info(options: argparse.Namespace) -> int:
     print("\nbackends")
     for name, row in found["backends"].items():
         promise = "releases the GIL" if row["releases_gil"] else "holds the GIL"
+        if not found["gil_enabled"]:
+            promise = "no GIL to hold"
         state = f"available, {promise}" if row["available"] else f"missing: {row['why']}"
         print(f"  {name:<15} {state}{', the default' if row['default'] else ''}")
     return DONE

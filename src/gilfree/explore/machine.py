@@ -48,7 +48,7 @@ def _describe(name: str, default: str) -> dict[str, Any]:
     return {
         "available": why is None,
         "why": why or "",
-        "releases_gil": backends.BACKENDS[name].releases,
+        "releases_gil": backends.BACKENDS[name].releases or not interpreter.gil_enabled(),
         "default": name == default,
     }
 

@@ -43,6 +43,7 @@ class Run:
     machine: dict[str, Any]
     ceiling: dict[str, dict[int, float]] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
+    units: dict[str, str] = field(default_factory=dict)  # what sizes count
     compile_seconds: dict[str, dict[str, float]] = field(default_factory=dict)
     verdicts: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)

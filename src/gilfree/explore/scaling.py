@@ -106,6 +106,7 @@ def _measure_kernel(
     progress: Callable[[str, float], None],
 ) -> None:
     kernel = workload.kernel
+    run.units[kernel] = workload.unit
     small = Workload(kernel, min(workload.size, KERNELS[kernel].python_size), workload.path)
     sized = {name: small if backends.BACKENDS[name].slowness > 1 else workload for name in names}
     progress(f"{kernel}: making data", 0.0)
@@ -176,7 +177,7 @@ def _check_answers(
             reference, right = expected.setdefault(job, (name, answer))
             if not _same(answer, right):
                 raise DisagreementError(
-                    f"{job.kernel}, {job.size} {KERNELS[job.kernel].unit}: {name} with {threads} threads does not"
+                    f"{job.kernel}, {job.size} {job.unit}: {name} with {threads} threads does not"
                     f" give the answer of {reference}"
                 )
     return compiling
@@ -269,6 +270,9 @@ def verdict(run: Run, kernel: str) -> str:
     if ceiling < LEAST_CEILING:
         return f"cannot tell: the machine itself gains too little from {most} CPUs ({figures})"
     scales = released.speedup >= SCALES * ceiling
+    one = run.find(kernel, pair, 1)
+    if not scales and one is not None and one.best < DOUBTFUL_SECONDS:
+        return f"cannot tell: runs of {one.best * 1e6:.0f} µs are too short to share ({figures})"
     if not run.machine["gil_enabled"]:
         said = "threads scale, held or released" if scales else "threads do not scale"
         return f"{said}: this Python runs without a GIL ({figures})"

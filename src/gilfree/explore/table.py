@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from gilfree import backends
 from gilfree.explore.record import Record, Run
-from gilfree.explore.workloads import KERNELS
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,7 +31,7 @@ def build(run: Run) -> "Table":
         ceiling = run.ceiling[kernel]
         # The usual size, not the interpreter's smaller share of it: rates compare the two.
         size = max(record.size for record in run.records if record.kernel == kernel)
-        table.add_row(Text(kernel, style="bold") + Text(f"  {_amount(size)} {KERNELS[kernel].unit}", style="dim"))
+        table.add_row(Text(kernel, style="bold") + Text(f"  {_amount(size)} {run.units.get(kernel, '')}", style="dim"))
         for name in backends.BACKENDS:
             one = run.find(kernel, name, 1)
             if one is not None:
@@ -45,10 +44,10 @@ def build(run: Run) -> "Table":
 
 
 def _row(run: Run, one: Record, counts: list[int]) -> list[str]:
-    releases = backends.BACKENDS[one.backend].releases
+    gil = "released" if backends.BACKENDS[one.backend].releases else "held"
     cells = [
         f"  {one.backend}",
-        "released" if releases else "held",
+        gil if run.machine["gil_enabled"] else "none",
         duration(one.best),
         _three_digits(one.size / one.best / 1e6),
     ]
@@ -77,6 +76,6 @@ def _three_digits(number: float) -> str:
 
 def _amount(size: int) -> str:
     for letter, scale in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
-        if size >= 10 * scale:
-            return f"{size / scale:.0f} {letter}"
+        if size >= scale:
+            return f"{size / scale:.3g} {letter}"
     return str(size)

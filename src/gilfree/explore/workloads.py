@@ -91,6 +91,13 @@ class Workload:
             return self.size * part // parts, self.size * (part + 1) // parts
         return _with_out(row, row.make(max(1, self.size // parts), part))
 
+    @property
+    def unit(self) -> str:
+        """What ``size`` counts."""
+        if self.path is None or KERNELS[self.kernel].family == "pixels":
+            return KERNELS[self.kernel].unit
+        return str(read_array(self.path).dtype)
+
     def call(self, data: Any, **where: Any) -> Any:
         """The kernel's answer on ``backend=`` and ``threads=``."""
         if self.kernel == "count_primes":
