@@ -182,22 +182,21 @@ def _require_matplotlib() -> None:
 def _show(run: Any, table: Any, console: Any) -> None:
     machine = run.machine
     gil = "with its GIL" if machine["gil_enabled"] else "without a GIL"
-    print(f"Python {machine['python']} {gil}, {machine['cpu']}, {machine['cpus']} CPUs, {machine['isa'] or 'no ISA'}")
-    print()
-    console.print(table.build(run), highlight=False)
-    print()
-    width = max(map(len, run.verdicts), default=0)
-    for kernel, line in run.verdicts.items():
-        print(f"{kernel:<{width}}  {line}")
+    lines = [
+        f"Python {machine['python']} {gil}, {machine['cpu']}, {machine['cpus']} CPUs, {machine['isa'] or 'no ISA'}",
+        "",
+        table.build(run),
+        "",
+        *(f"{kernel}: {line}" for kernel, line in run.verdicts.items()),
+    ]
     compiled = sum(sum(rows.values()) for rows in run.compile_seconds.values())
     if any(run.compile_seconds.values()):
-        print(
-            f"\nNumba took {compiled:.1f} s to compile, or to load what it had compiled before: in none of these times."
-        )
+        lines += ["", f"Numba took {compiled:.1f} s to compile, or to load what it compiled before: in no time above."]
     if run.warnings:
-        print("\nDoubtful:")
-        for line in run.warnings:
-            print(f"- {line}")
+        lines += ["", "Doubtful:", *(f"- {line}" for line in run.warnings)]
+    for line in lines:
+        # Between words on a terminal, and not at all in a file.
+        console.print(line, highlight=False, markup=False, soft_wrap=not console.is_terminal)
 
 
 # --- gilfree info ----------------------------------------------------------------------------------------------------
