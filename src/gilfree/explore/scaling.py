@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable
 from multiprocessing.connection import Connection
@@ -238,6 +239,7 @@ class Ceiling:
 
 def _share(connection: Connection, workload: Workload, backend: str, part: int, counts: list[int]) -> None:
     """Body of one process: whenever told a number of processes, run this one's share and say how long it took."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes the pipe
     made = {count: workload.data(part, count) for count in counts}
     for data in made.values():
         workload.call(data, backend=backend, threads=1)
@@ -246,7 +248,7 @@ def _share(connection: Connection, workload: Workload, backend: str, part: int, 
         while True:
             count = connection.recv()
             connection.send(_time(workload, made[count], backend, 1))
-    except (EOFError, KeyboardInterrupt):
+    except EOFError:
         return
 
 
