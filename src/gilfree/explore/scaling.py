@@ -309,7 +309,7 @@ def _doubts(run: Run, kernel: str) -> list[str]:
         and record.speedup > 1.15 * run.ceiling[kernel][record.threads]
     ]
     if beyond:
-        found.append(f"{kernel}: faster than the ceiling ({_names(beyond)}); the machine was busy while it was taken")
+        found.append(f"{kernel}: faster than the ceiling ({_names(beyond)}): one of the two was disturbed")
     return found
 
 
