@@ -54,8 +54,9 @@ def measure(
     """Strong scaling of fixed amounts of work.
 
     Each kernel is measured in rounds. A round runs every backend with every number of threads once, in another order
-    each time, and the machine's ceiling too: that many independent processes, each running its share of the same compiled kernel on one thread.
-    So whatever disturbs the machine disturbs the controls and the ceiling as it does what they are compared with.
+    each time, and the machine's ceiling too: that many independent processes, each running its share of the same
+    compiled kernel on one thread. So whatever disturbs the machine disturbs the controls and the ceiling as it does
+    what they are compared with.
 
     Parameters
     ----------
