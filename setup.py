@@ -9,7 +9,11 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 # module → source. A family (see FAMILIES) becomes one module per instruction set instead.
-GROUND = {"gilfree._tickets": "ext/tickets.pyx", "gilfree._cpu": "ext/cpu.pyx"}
+GROUND = {
+    "gilfree._tickets": "ext/tickets.pyx",
+    "gilfree._cpu": "ext/cpu.pyx",
+    "gilfree._heartbeat": "ext/heartbeat.pyx",
+}
 FAMILIES = ("primes", "reductions", "pixels")
 
 # Instruction set → flags, by compiler. The names are those cpu.pyx tests for, and no build may use an instruction
@@ -74,7 +78,8 @@ class Build(build_ext):
                 [extension], build_dir=str(folder), include_path=["ext"], compiler_directives=DIRECTIVES, quiet=True
             )[0]
             extension.sources = module.sources
-            extension.depends = module.depends
+            extension.depends = [*module.depends, *map(str, Path("ext").glob("*.h"))]
+            extension.include_dirs = ["ext"]  # for the headers beside the sources
             isa = extension.name.rpartition("_cython_")[2]
             extension.extra_compile_args = FLAGS[compiler] + ISAS.get(isa, ISAS["baseline"])[compiler]
         super().build_extensions()

@@ -12,8 +12,10 @@ from gilfree import backends
 
 __all__ = ["main"]
 
-DONE, BAD_ARGUMENTS, DISAGREE, INTERRUPTED = 0, 2, 3, 130
+DONE, HELD, BAD_ARGUMENTS, DISAGREE, INCONCLUSIVE, INTERRUPTED = 0, 1, 2, 3, 3, 130
 HERE = "-"
+# The same words as gilfree.explore.probe.VERDICTS, which nobody has to wait for who does not probe.
+VERDICTS = ("releases", "partial", "holds", "holds-blocked", "yields", "no-gil", "inconclusive")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return int(options.command(options))
-    except (ValueError, TypeError, OSError, ModuleNotFoundError) as error:
+    except (ValueError, TypeError, OSError, ModuleNotFoundError, SyntaxError) as error:
         print(f"gilfree: {_plain(error)}", file=sys.stderr)
         return BAD_ARGUMENTS
     except KeyboardInterrupt:
@@ -59,6 +61,45 @@ def _parser() -> argparse.ArgumentParser:
     )
     plot.add_argument("--no-plot", action="store_true", help="draw nothing")
 
+    probe = commands.add_parser(
+        "probe",
+        help="does a statement let go of the GIL? a verdict with its evidence",
+        description="Find out whether statements let go of the GIL, and how other threads fare while they run. Each is"
+        " run many times in a fresh Python of its own.",
+        epilog="A statement that is one call of plain names, such as f(x, y), is called directly. Exit status: 0 lets"
+        " go (releases or partial), or there is no GIL; 1 holds or yields, or with --expect, any other class; 2 bad"
+        " usage, or the statement failed; 3 inconclusive.",
+    )
+    probe.set_defaults(command=_probe)
+    probe.add_argument(
+        "statement",
+        nargs="+",
+        metavar="STATEMENT",
+        help="a statement, or package.module:function (called without arguments)",
+    )
+    probe.add_argument(
+        "-s", "--setup", action="append", default=[], metavar="STATEMENT", help="run once before; may be given again"
+    )
+    probe.add_argument(
+        "--expect",
+        type=_verdicts,
+        metavar="CLASS,…",
+        help="succeed if all verdicts are among these: " + ", ".join(VERDICTS),
+    )
+    probe.add_argument("--time", type=float, metavar="SECONDS", help="to spend on each statement (default: 1)")
+    probe.add_argument(
+        "--interval", type=float, metavar="SECONDS", help="mean time between two knocks on the GIL (default: 0.001)"
+    )
+    probe.add_argument(
+        "--timeout", type=float, default=60.0, metavar="SECONDS", help="stop a statement after this time (default: 60)"
+    )
+    probe.add_argument(
+        "--json", nargs="?", const=HERE, metavar="FILE", help="write the data to FILE, or print it if none is named"
+    )
+    probe.add_argument(
+        "--plot", metavar="FILE", type=_picture, help="draw how long other threads wait, to FILE.png or FILE.svg"
+    )
+
     info = commands.add_parser("info", help="this Python, this CPU, and each backend: there or why not")
     info.set_defaults(command=_info)
     info.add_argument("--json", action="store_true", help="as JSON")
@@ -73,6 +114,13 @@ class _Version(argparse.Action):
 
         print(f"gilfree {gilfree.__version__}")
         sys.exit(DONE)
+
+
+def _verdicts(text: str) -> list[str]:
+    words = _words(text)
+    if not words or not set(words) <= set(VERDICTS):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected some of {', '.join(VERDICTS)}")
+    return words
 
 
 def _words(text: str) -> list[str]:
@@ -126,7 +174,7 @@ def _bench(options: argparse.Namespace) -> int:
         backends.resolve(name)
     jobs = workloads.workloads(options.kernel, options.size, options.image, options.array)
     if not options.no_plot:
-        _require_matplotlib()
+        _require("matplotlib", "the picture", ", or ask for --no-plot")
 
     # The table is what is asked for; what moves meanwhile goes to the other stream.
     console, moving = Console(), Console(stderr=True)
@@ -170,13 +218,11 @@ def _bench(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _require_matplotlib() -> None:
+def _require(package: str, thing: str, otherwise: str = "") -> None:
     try:
-        import_module("matplotlib")  # only to see that it is there, before the minutes are spent
+        import_module(package)  # only to see that it is there, before time is spent
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "the picture needs matplotlib: pip install 'gilfree[bench]', or ask for --no-plot"
-        ) from error
+        raise ModuleNotFoundError(f"{thing} needs {package}: pip install 'gilfree[bench]'{otherwise}") from error
 
 
 def _show(run: Any, table: Any, console: Any) -> None:
@@ -197,6 +243,77 @@ def _show(run: Any, table: Any, console: Any) -> None:
     for line in lines:
         # Between words on a terminal, and not at all in a file.
         console.print(line, highlight=False, markup=False, soft_wrap=not console.is_terminal)
+
+
+# --- gilfree probe ---------------------------------------------------------------------------------------------------
+
+
+def _probe(options: argparse.Namespace) -> int:
+    from gilfree.explore import record, statement
+    from gilfree.explore.machine import info
+    from gilfree.explore.probe import INTERVAL, SECONDS
+
+    many = len(options.statement) > 1
+    if many:
+        _require("rich", "the table of several statements")
+    if options.plot:
+        _require("matplotlib", "the picture")
+    setup = "\n".join(options.setup) or "pass"
+    settings = {
+        "seconds": SECONDS if options.time is None else options.time,
+        "interval": INTERVAL if options.interval is None else options.interval,
+        "timeout": options.timeout,
+    }
+    for text in options.statement:
+        statement.check(text, setup)  # all of them, before the first is run
+    found = []
+    for number, text in enumerate(options.statement, 1):
+        if sys.stderr.isatty():
+            print(f"\rprobing {number} of {len(options.statement)} …", end="", file=sys.stderr, flush=True)
+        try:
+            found.append(statement.probe_in_child(text, setup, **settings))
+        except statement.StatementError as error:
+            print(f"{_clear()}{error}".rstrip(), file=sys.stderr)
+            return BAD_ARGUMENTS
+        finally:
+            if sys.stderr.isatty():
+                print(_clear(), end="", file=sys.stderr, flush=True)
+    data = {"machine": info(), "probes": [probe.to_dict() for probe in found]}
+    if options.json == HERE:
+        print(json.dumps(data, indent=1))
+    elif many:
+        from rich.console import Console
+
+        from gilfree.explore import table
+
+        console = Console()
+        if not console.is_terminal:
+            console.width = 160
+        console.print(table.build_probes(found))
+    else:
+        print(found[0])
+    if options.json not in (None, HERE):
+        record.write(data, Path(options.json))
+    if options.plot:
+        from gilfree.explore import plot
+
+        plot.save(found, options.plot)
+    return _status({probe.verdict for probe in found}, options.expect)
+
+
+def _status(verdicts: set[str], expected: list[str] | None) -> int:
+    if expected is not None and verdicts <= set(expected):
+        return DONE
+    if "inconclusive" in verdicts:
+        return INCONCLUSIVE
+    if expected is not None:
+        return HELD
+    return DONE if verdicts <= {"releases", "partial", "no-gil"} else HELD
+
+
+def _clear() -> str:
+    """Wipes the line on which the progress stood."""
+    return "\r\x1b[K" if sys.stderr.isatty() else ""
 
 
 # --- gilfree info ----------------------------------------------------------------------------------------------------

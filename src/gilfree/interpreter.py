@@ -4,9 +4,10 @@ import json
 import subprocess
 import sys
 import sysconfig
+from dataclasses import dataclass
 from importlib.machinery import ExtensionFileLoader
 
-__all__ = ["free_threaded_build", "gil_enabled", "gil_enabled_by"]
+__all__ = ["Imports", "free_threaded_build", "gil_enabled", "gil_enabled_by", "imports"]
 
 # Imports the modules named on standard input, one by one, and prints the first after which the GIL is on.
 _FIRST_TO_ENABLE = """
@@ -60,3 +61,100 @@ def gil_enabled_by() -> str | None:
     if child.stdout:
         return f"import of {json.loads(child.stdout)}"
     return "an import that no longer does so by itself"
+
+
+@dataclass(frozen=True)
+class Imports:
+    """What importing a module does to the GIL."""
+
+    module: str
+    switches_gil_on: bool | None  # None where there is no question: the GIL is always on
+    by: str | None  # the extension module in its tree that does
+    why: str  # in a sentence
+
+
+# Imports a module and says after which extension module the GIL was on for the first time. Ends without the module's
+# own farewells, so that nothing is printed behind the answer.
+_IMPORT = """
+import importlib, json, os, sys
+from importlib.machinery import ExtensionFileLoader
+
+is_enabled = getattr(sys, "_is_gil_enabled", lambda: True)
+asked = json.loads(sys.argv[1])
+sys.path[:] = asked["path"]
+answer = {"before": is_enabled(), "by": None, "error": None}
+
+def watch(name):
+    original = getattr(ExtensionFileLoader, name)
+    def watched(self, thing):
+        before = is_enabled()
+        try:
+            return original(self, thing)
+        finally:
+            if is_enabled() and not before and answer["by"] is None:
+                answer["by"] = getattr(thing, "name", None) or thing.__name__
+    setattr(ExtensionFileLoader, name, watched)
+
+watch("create_module")
+watch("exec_module")
+try:
+    importlib.import_module(asked["module"])
+except BaseException as error:
+    answer["error"] = f"{type(error).__name__}: {error}"
+answer["after"] = is_enabled()
+sys.stdout.flush()
+os.write(1, ("\\n" + json.dumps(answer)).encode())
+os._exit(0)
+"""
+
+
+def imports(module: str) -> Imports:
+    """Find out whether importing ``module`` switches the GIL back on, and which module of its tree does.
+
+    It is imported in a fresh Python, whose settings are the defaults: no ``-X gil``, no ``PYTHON_GIL``. Only a
+    free-threaded build can be without a GIL; on others the answer says so.
+
+    Parameters
+    ----------
+    module : str
+        Its full name, as in an import statement.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If that is no name of a module.
+    ImportError
+        If it cannot be imported; the message is the fresh Python's.
+    TimeoutError
+        If that takes more than two minutes.
+    """
+    if not isinstance(module, str):
+        raise TypeError(f"module: got {type(module).__name__}, expected the name of a module")
+    if not all(word.isidentifier() for word in module.split(".")):
+        raise ValueError(f"module: got {module!r}, expected the name of a module")
+    asked = json.dumps({"module": module, "path": sys.path})
+    try:
+        child = subprocess.run(
+            [sys.executable, "-E", "-W", "ignore", "-c", _IMPORT, asked],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError(f"importing {module} took more than {error.timeout:.0f} s in a fresh Python") from None
+    last = child.stdout.rpartition("\n")[2]
+    if not last.startswith("{"):
+        raise ImportError(f"a fresh Python that imports {module} ended with status {child.returncode}", name=module)
+    answer = json.loads(last)
+    if answer["error"]:
+        raise ImportError(f"import of {module} failed in a fresh Python: {answer['error']}", name=module)
+    if not free_threaded_build():
+        return Imports(module, None, None, "this build of Python always has its GIL; ask a free-threaded one")
+    if answer["before"]:
+        return Imports(module, None, None, "the GIL of a fresh Python here is on before anything is imported")
+    if not answer["after"]:
+        return Imports(module, False, None, f"importing {module} leaves the GIL off")
+    by = answer["by"] or module
+    return Imports(module, True, by, f"importing {module} switches the GIL on: {by} does not say it can do without")

@@ -1,22 +1,26 @@
-"""A run as a picture: speed-up against threads, one panel a kernel, with matplotlib."""
+"""Pictures, with matplotlib: a run's speed-up against threads; how long others wait while probed calls run."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gilfree import backends
+from gilfree.explore.probe import Probe
 from gilfree.explore.record import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw", "save"]
+__all__ = ["draw", "draw_stalls", "save"]
 
 # One hue a compiler, from the colour-blind safe palette of M. Okabe and K. Ito; the line style says the GIL, so that
 # the picture also reads in grey.
 COLOURS = {"none": "#000000", "C": "#0072B2", "LLVM": "#D55E00"}
 MARKERS = {"python": "x", "cython-held": "o", "cython": "o", "numba-held": "s", "numba": "s", "numba-parallel": "^"}
 CEILING = "#999999"
+# The rest of that palette, without the yellow that white swallows.
+STALL_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 
 
 def draw(run: Run) -> "Figure":
@@ -85,11 +89,65 @@ def _title(run: Run) -> str:
     return f"Python {machine['python']} {gil} · {machine['cpu']}, {machine['cpus']} CPUs{isa}"
 
 
-def save(run: Run, *paths: Path) -> None:
-    """Draw once and write to each path, in the format its ending names."""
+def draw_stalls(found: Sequence[Probe]) -> "Figure":
+    """How long a thread that wants the GIL waits while each callable runs: the share of waits up to each length.
+
+    8 inches wide; one line a callable, over a logarithmic scale from a microsecond, with the switch interval marked.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+    figure = Figure(figsize=(8, 4.2), layout="constrained")
+    axes = figure.subplots()
+    least = 1e-6  # what is shorter is the price of taking a free GIL
+    longest = max([wait for probe in found for wait in probe.waits], default=0.0)
+    for number, probe in enumerate(found):
+        waits = sorted(max(wait, least) for wait in probe.waits)
+        if not waits:
+            continue
+        shares = [(place + 1) / len(waits) for place in range(len(waits))]
+        colour, style = STALL_COLOURS[number % len(STALL_COLOURS)], ("-", "--", ":", "-.")[number // 7 % 4]
+        axes.step(
+            [least, *waits, max(longest, waits[-1]) * 1.5], [0, *shares, 1], where="post", color=colour,
+            linestyle=style, linewidth=1.8, label=f"{_short(probe.name)}: {probe.verdict}",
+        )  # fmt: skip
+    interval = found[0].switch_interval if found else 5e-3
+    axes.axvline(interval, color=CEILING, linewidth=1.2)
+    axes.annotate(
+        f"switch interval, {interval * 1e3:g} ms", (interval, 0.02), xytext=(-4, 0), textcoords="offset points",
+        rotation=90, ha="right", va="bottom", fontsize=9, color="#666666",
+    )  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_xlim(least, max(longest, interval) * 2)
+    axes.set_ylim(0, 1.02)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: _tick(seconds)))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.set_xlabel("how long another thread waits for the GIL", fontsize=10)
+    axes.set_ylabel("share of the waits up to that", fontsize=10)
+    axes.tick_params(labelsize=9)
+    axes.grid(alpha=0.25)
+    if axes.get_lines()[:-1]:
+        figure.legend(loc="outside upper center", fontsize=9, frameon=False, ncols=min(2, len(found)))
+    return figure
+
+
+def _short(name: str) -> str:
+    line = " ".join(name.split())
+    return line if len(line) <= 40 else line[:39] + "…"
+
+
+def _tick(seconds: float) -> str:
+    for unit, scale in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= scale:
+            return f"{seconds / scale:g} {unit}"
+    return f"{seconds * 1e6:g} µs"
+
+
+def save(thing: "Run | Sequence[Probe]", *paths: Path) -> None:
+    """Draw a run or some probes once, and write to each path in the format its ending names."""
     import matplotlib as mpl
 
-    figure = draw(run)
+    figure = draw(thing) if isinstance(thing, Run) else draw_stalls(thing)
     # Text stays text, and two drawings of one run are the same file.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "gilfree"}):
         for path in paths:

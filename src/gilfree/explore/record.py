@@ -10,7 +10,7 @@ from typing import Any
 
 from gilfree import interpreter
 
-__all__ = ["Record", "Run", "default_path", "load", "save"]
+__all__ = ["Record", "Run", "default_path", "load", "save", "write"]
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,15 @@ class Run:
 
 
 def save(run: Run, path: Path) -> None:
-    """Write a run as JSON: to a neighbour first, then renamed, so that no half a file is ever there."""
+    """Write a run as JSON."""
+    write(run.to_dict(), path)
+
+
+def write(data: dict[str, Any], path: Path) -> None:
+    """Write JSON: to a neighbour first, then renamed, so that no half a file is ever there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(run.to_dict(), indent=1) + "\n", encoding="utf-8")
+    part.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     part.replace(path)
 
 

@@ -1,14 +1,19 @@
-"""A run as a table for the terminal, with rich."""
+"""A run, or probes, as a table for the terminal, with rich."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from gilfree import backends
+from gilfree.explore.probe import Probe
 from gilfree.explore.record import Record, Run
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["build", "duration"]
+__all__ = ["build", "build_probes", "duration"]
+
+# Colour-blind safe, and only beside the word.
+STYLES = {"releases": "blue", "no-gil": "blue", "partial": "cyan", "yields": "yellow", "inconclusive": "dim"}
 
 
 def build(run: Run) -> "Table":
@@ -40,6 +45,30 @@ def build(run: Run) -> "Table":
         if counts:
             table.add_row(Text("  the machine", style="italic"), "processes", "", "", *gains, "ceiling", style="cyan")
         table.add_section()
+    return table
+
+
+def build_probes(found: Iterable[Probe]) -> "Table":
+    """One row a callable."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("callable", overflow="fold", ratio=1)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("witnesses", justify="right", no_wrap=True)
+    for heading in ("GIL free", "longest hold", "a call"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for probe in found:
+        table.add_row(
+            Text(probe.name),
+            Text(probe.verdict, style=STYLES.get(probe.verdict, "red")),
+            f"{probe.witnesses} of {probe.runs}" if probe.runs else "–",
+            "–" if probe.free_share is None else f"{probe.free_share:.1%}",
+            "–" if probe.longest_hold is None else duration(probe.longest_hold),
+            "–" if probe.call is None else duration(probe.call),
+        )
     return table
 
 
