@@ -8,48 +8,19 @@ line sums up; the exit status is 1 if a witness was wrong, or an assertion.
 """
 
 import argparse
-import ctypes
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context
+from pathlib import Path
 
-from gilfree import assert_releases_gil, interpreter, probe
-from gilfree._heartbeat import sleep_holding, spin
+from gilfree import assert_releases_gil, interpreter
+from gilfree.explore.probe import measure
 
-
-def bytecode() -> int:
-    total = 0
-    for number in range(100_000):
-        total += number
-    return total
-
-
-holding = ctypes.PyDLL(None) if sys.platform != "win32" else None  # calls C without letting go
-
-
-def blocked() -> None:
-    if holding is None:
-        sleep_holding(0.02)
-    else:
-        holding.usleep(20_000)
-
-
-# name → what to call, and the verdict that is right
-PIECES: dict[str, tuple[Callable[[], object], str]] = {
-    "hold 1 ms": (lambda: spin(1e-3), "holds"),
-    "hold 5 ms": (lambda: spin(5e-3), "holds"),
-    "hold 20 ms": (lambda: spin(20e-3), "holds"),
-    "hold 200 ms": (lambda: spin(200e-3), "holds"),
-    "release 20 ms": (lambda: spin(0, 20e-3), "releases"),
-    "hold 5, release 15 ms": (lambda: spin(5e-3, 15e-3), "partial"),
-    "sleep 20 ms, holding": (blocked, "holds-blocked"),
-    "release 50 µs, 200 times": (lambda: spin(0, 50e-6, 200), "releases"),
-    "sleep 20 ms": (lambda: time.sleep(0.02), "releases"),
-    "bytecode": (bytecode, "yields"),
-}
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from pieces import LETS_GO, PIECES, bytecode, lets_go, right  # the same that the suite uses
 
 
 def burn() -> None:
@@ -73,39 +44,27 @@ def busy(count: int) -> Iterator[None]:
             process.join()
 
 
-def lets_go(verdict: str) -> bool | None:
-    """What a verdict says about the witness; None if it says nothing."""
-    return None if verdict == "inconclusive" else verdict in ("releases", "partial", "no-gil")
-
-
 def judge_verdicts(repeats: int, beside: int, seconds: float) -> Counter[str]:
     total: Counter[str] = Counter()
-    for name, (func, right) in PIECES.items():
-        expected = right if interpreter.gil_enabled() else "no-gil"
-        found = Counter(probe_for(func, seconds) for _ in range(repeats))
-        witnesses = sum(count for verdict, count in found.items() if lets_go(verdict) is lets_go(expected))
-        wrong = ", ".join(f"{count} {verdict}" for verdict, count in found.items() if verdict != expected)
+    for name, (func, _) in PIECES.items():
+        found = Counter(measure(func, seconds=seconds).verdict for _ in range(repeats))
+        # "inconclusive" says nothing that could be right.
+        decided = {verdict: count for verdict, count in found.items() if verdict != "inconclusive"}
+        witness = sum(count for verdict, count in decided.items() if (verdict in LETS_GO) is lets_go(name))
+        wrong = ", ".join(f"{count} {verdict}" for verdict, count in found.items() if verdict != right(name))
         print(
-            f"{beside} busy  {name:<26} {expected:<14} witness {witnesses}/{repeats}  class {found[expected]}/{repeats}"
-            f"  {wrong}",
+            f"{beside} busy  {name:<26} {right(name):<14} witness {witness}/{repeats}"
+            f"  class {found[right(name)]}/{repeats}  {wrong}",
             flush=True,
         )
-        total += Counter(all=repeats, witness=witnesses, right=found[expected])
+        total += Counter(all=repeats, witness=witness, right=found[right(name)])
     return total
-
-
-def probe_for(func: Callable[[], object], seconds: float) -> str:
-    if seconds == 1:
-        return probe(func).verdict
-    from gilfree.explore.probe import measure
-
-    return measure(func, seconds=seconds).verdict
 
 
 def judge_asserts(repeats: int, beside: int) -> Counter[str]:
     """Those that let go must pass every time; each tenth call is one that must fail."""
-    yes = [name for name, (_, right) in PIECES.items() if lets_go(right)]
-    no = [name for name, (_, right) in PIECES.items() if not lets_go(right)]
+    yes = [name for name, (_, verdict) in PIECES.items() if verdict in LETS_GO]
+    no = [name for name in PIECES if name not in yes]
     total: Counter[str] = Counter()
     began = time.monotonic()
     for turn in range(repeats):
@@ -115,9 +74,9 @@ def judge_asserts(repeats: int, beside: int) -> Counter[str]:
             passed = True
         except AssertionError:
             passed = False
-        right = passed is (name in yes or not interpreter.gil_enabled())
-        total += Counter(all=1, witness=int(right), right=int(right))
-        if not right:
+        is_right = passed is lets_go(name)
+        total += Counter(all=1, witness=int(is_right), right=int(is_right))
+        if not is_right:
             print(f"{beside} busy  wrong about {name} in turn {turn}", flush=True)
     took = time.monotonic() - began
     print(f"{beside} busy  {repeats} assertions in {took:.0f} s, {total['right']} right", flush=True)

@@ -70,7 +70,7 @@ static void gilfree_nap(int64_t ns) {
 
 /* --- how a thread's time was spent ---------------------------------------------------------------------------------
  * cpu: nanoseconds on a CPU. queued: nanoseconds ready to run, with no CPU free. sleeps: how often the calling thread
- * gave its CPU away because it had to wait. */
+ * gave its CPU away because it had to wait. preemptions: how often it was taken away. */
 
 #ifdef __linux__
 #include <fcntl.h>
@@ -117,6 +117,11 @@ static int64_t gilfree_sleeps(void) {
     return getrusage(RUSAGE_THREAD, &usage) != 0 ? -1 : (int64_t)usage.ru_nvcsw;
 }
 
+static int64_t gilfree_preemptions(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) != 0 ? -1 : (int64_t)usage.ru_nivcsw;
+}
+
 #else
 
 typedef struct { int unknown; } gilfree_thread;
@@ -126,6 +131,7 @@ static void gilfree_thread_close(gilfree_thread *thread) { thread->unknown = 1; 
 static int64_t gilfree_thread_cpu(const gilfree_thread *thread) { return thread->unknown ? -1 : 0; }
 static int64_t gilfree_thread_queued(const gilfree_thread *thread) { return thread->unknown ? -1 : 0; }
 static int64_t gilfree_sleeps(void) { return -1; }
+static int64_t gilfree_preemptions(void) { return -1; }
 #endif
 
 /* For a thread that only measures: signals are for others to handle, and a timer that is due is due now (Linux waits

@@ -19,8 +19,14 @@ from libc.stdlib cimport free, malloc
 from gil cimport PyEval_RestoreThread, PyEval_SaveThread, PyThreadState, let_go, take_back
 
 cdef extern from "Python.h":
+    """
+    #if PY_VERSION_HEX < 0x030D0000
+    #define Py_IsFinalizing _Py_IsFinalizing
+    #endif
+    """
     ctypedef struct PyInterpreterState:
         pass
+    int Py_IsFinalizing()
     PyInterpreterState *PyInterpreterState_Get()
     PyThreadState *PyThreadState_New(PyInterpreterState *interpreter) nogil
     void PyThreadState_Clear(PyThreadState *state) nogil
@@ -52,17 +58,20 @@ cdef extern from "clocks.h":
     int64_t gilfree_thread_cpu(const gilfree_thread *thread) nogil
     int64_t gilfree_thread_queued(const gilfree_thread *thread) nogil
     int64_t gilfree_sleeps() nogil
+    int64_t gilfree_preemptions() nogil
     void gilfree_quiet_thread() nogil
 
 # Knocks kept between two collections: at one each 0.05 ms, more than five seconds' worth. The rest is not recorded.
 cdef enum:
     CAPACITY = 131072
 
-# What the knocking thread does: nothing that others have to wait for, wanting the GIL, writing down how it went.
+# What the knocking thread does: nothing that others have to wait for, wanting the GIL, writing down how it went; or it
+# could not even begin.
 cdef enum:
     AWAY
     WANTING
     WRITING
+    GONE
 
 ctypedef struct Knock:
     int64_t came        # stamp before taking the GIL, ns
@@ -111,7 +120,6 @@ cdef void _knock(Beat *beat, PyThreadState *thread, gilfree_thread *own) noexcep
     if not gilfree_get(&beat.listening):
         gilfree_set(&beat.state, AWAY)
         return
-    cdef int64_t count = gilfree_get(&beat.count)
     cdef int64_t holder_cpu = gilfree_thread_cpu(&beat.holder)
     cdef int64_t holder_queued = gilfree_thread_queued(&beat.holder)
     cdef int64_t own_queued = gilfree_thread_queued(own)
@@ -126,6 +134,7 @@ cdef void _knock(Beat *beat, PyThreadState *thread, gilfree_thread *own) noexcep
     # Before letting go: that may put this thread to sleep, when the next one in the queue is slow to come.
     knock.slept = _since(gilfree_sleeps(), sleeps)
     gilfree_set(&beat.state, WRITING)
+    cdef int64_t count = gilfree_get(&beat.count)
     PyEval_SaveThread()
     knock.holder_cpu = _since(gilfree_thread_cpu(&beat.holder), holder_cpu)
     knock.holder_queued = _since(gilfree_thread_queued(&beat.holder), holder_queued)
@@ -146,6 +155,8 @@ cdef void _life(void *argument) noexcept nogil:
     # Not PyGILState_Ensure, which always enters the main interpreter; and here, for a state belongs to the thread
     # that makes it.
     cdef PyThreadState *thread = PyThreadState_New(beat.interpreter)
+    if thread == NULL:
+        gilfree_set(&beat.state, GONE)
     while PyThread_acquire_lock_timed(beat.wake, _gap(beat) // 1000, 0) != PY_LOCK_ACQUIRED:
         if thread != NULL:
             _knock(beat, thread, &own)
@@ -180,7 +191,7 @@ cdef class Heartbeat:
     cdef object __weakref__
     cdef Beat *beat
     cdef int64_t calls
-    cdef bint alive
+    cdef bint alive, lost
 
     def __cinit__(self, double gap, uint64_t seed=1):
         if not 1e-5 <= gap <= 10:
@@ -209,6 +220,8 @@ cdef class Heartbeat:
         if self.beat == NULL:
             return
         self.stop()
+        if self.lost:
+            return   # its thread may still look at the memory
         gilfree_thread_close(&self.beat.holder)
         if self.beat.wake != NULL:
             PyThread_free_lock(self.beat.wake)
@@ -218,11 +231,15 @@ cdef class Heartbeat:
         free(self.beat)
 
     def stop(self):
-        """End the thread and wait until it is gone; nothing, where it already is."""
+        """End the thread and wait until it is gone; nothing, where it already is, or the interpreter is going away."""
         if not self.alive:
             return
         self.alive = False
         PyThread_release_lock(self.beat.wake)
+        # An interpreter that is going away lets no thread in any more, and this one could not say that it has ended.
+        self.lost = Py_IsFinalizing()
+        if self.lost:
+            return
         cdef PyThreadState *gil = let_go(True)
         PyThread_acquire_lock(self.beat.ended, 1)
         take_back(gil)
@@ -235,6 +252,48 @@ cdef class Heartbeat:
     def is_alive(self):
         """Whether the thread is there."""
         return self.alive
+
+    def meet(self):
+        """Let the thread have the GIL, come back, and say since when nobody can have asked for it.
+
+        A thread asks the holder for the GIL if it has waited for a whole switch interval in which the GIL did not
+        change hands. So once it has come to the caller from another thread, nobody can ask the caller for it before
+        another interval is over. The answer is a stamp that is not later than that moment: the thread goes on to
+        listen, and ``watch`` should follow.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no thread to meet.
+        """
+        cdef Beat *beat = self.beat
+        cdef PyThreadState *gil
+        cdef int64_t sleeps, preemptions, came_back
+        self._listen()
+        while True:
+            gil = let_go(True)
+            gilfree_nap(20_000)
+            preemptions = gilfree_preemptions()
+            sleeps = gilfree_sleeps()
+            take_back(gil)
+            came_back = gilfree_now()
+            sleeps = _since(gilfree_sleeps(), sleeps)
+            preemptions = _since(gilfree_preemptions(), preemptions)
+            PyErr_CheckSignals()
+            if gilfree_get(&beat.count):
+                break
+            if not self.alive or gilfree_get(&beat.state) == GONE:
+                raise RuntimeError("the knocking thread is not there")
+        # Who slept got it from another thread, and who was not preempted meanwhile looked at the clock at once.
+        # Otherwise what is known is that the thread had it before, and not later than it says.
+        return came_back if sleeps > 0 and preemptions == 0 else beat.knocks[0].got
+
+    cdef void _listen(self) noexcept:
+        """Forget what was heard, and have the thread knock."""
+        self._let_write()
+        # Who wants the GIL looks at the count when it has it, and here it is not to be had.
+        gilfree_set(&self.beat.count, 0)
+        gilfree_set(&self.beat.listening, 1)
 
     def watch(
         self, func, tuple args not None, dict kwargs not None, *, Py_ssize_t calls, double seconds, bint hand_over,
@@ -269,8 +328,7 @@ cdef class Heartbeat:
         cdef Py_ssize_t made = 0
         cdef Knock *knock
         stop = gilfree_now() + <int64_t>(seconds * 1e9)
-        gilfree_set(&beat.count, 0)
-        gilfree_set(&beat.listening, 1)
+        self._listen()
         self.calls += 1
         try:
             while True:
@@ -291,14 +349,14 @@ cdef class Heartbeat:
                 if made >= calls or ended >= stop:
                     break
                 if hand_over:
-                    self._wait_while(WANTING)
+                    self._let_in()
         finally:
             if gilfree_get(&beat.inside):
                 gilfree_set(&beat.left, gilfree_now())
                 gilfree_set(&beat.inside, 0)
             gilfree_set(&beat.listening, 0)
-            self._wait_while(WANTING)
-            self._wait_while(WRITING)
+            self._let_in()
+            self._let_write()
         knocks = []
         for i in range(gilfree_get(&beat.count)):
             knock = &beat.knocks[i]
@@ -308,13 +366,37 @@ cdef class Heartbeat:
             ))
         return made, busy * 1e-9, knocks
 
-    cdef void _wait_while(self, int64_t state) noexcept:
-        """Let others have the GIL until the thread has done that."""
+    cdef void _let_in(self) noexcept:
+        """Let others have the GIL until the thread has had it, if it wants it."""
         cdef PyThreadState *gil
-        while self.alive and gilfree_get(&self.beat.state) == state:
+        while self.alive and gilfree_get(&self.beat.state) == WANTING:
             gil = let_go(True)
             gilfree_nap(20_000)
             take_back(gil)
+
+    cdef void _let_write(self) noexcept:
+        """Wait until the thread has written down how it went; it does not need the GIL for that."""
+        while self.alive and gilfree_get(&self.beat.state) == WRITING:
+            gilfree_nap(20_000)
+
+
+def crowded(double interval):
+    """Whether another thread computes with the GIL: it takes it as soon as this one lets go, and must be asked for it.
+
+    ``interval`` is the switch interval; it tells where the system does not say whether a thread had to sleep.
+    """
+    cdef PyThreadState *gil
+    cdef int64_t sleeps, began
+    for _ in range(3):
+        gil = let_go(True)
+        gilfree_nap(500_000)
+        sleeps = gilfree_sleeps()
+        began = gilfree_now()
+        take_back(gil)
+        sleeps = _since(gilfree_sleeps(), sleeps)
+        if sleeps > 0 or (sleeps < 0 and gilfree_now() - began > 0.8e9 * interval):
+            return True
+    return False
 
 
 def now():

@@ -1,9 +1,7 @@
 """The backends: which there are, which is meant, and that each keeps its promise about the GIL."""
 
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import child
@@ -12,6 +10,8 @@ from calls import KERNELS
 
 import gilfree
 from gilfree import backends, interpreter, parallel
+from gilfree.explore.probe import LETS_GO, measure
+from gilfree.pytest_plugin import Gil
 
 NAMES = ["python", "cython-held", "cython", "numba-held", "numba", "numba-parallel"]
 DOORS = {
@@ -158,110 +158,44 @@ def test_both_cython_backends_run_the_same_machine_code() -> None:
 
 # --- the promise about the GIL ---------------------------------------------------------------------------------------
 
-
-class Witness:
-    """A thread that counts how often it got the GIL after a bell; it can only while nobody keeps it.
-
-    A thread that waits for the GIL asks for it after the switch interval. With an interval far longer than the call,
-    it gets the GIL during the call only if the call lets go by itself: load can hide that, and nothing can fake it.
-    """
-
-    def __init__(self) -> None:
-        self.bell, self.answer = threading.Lock(), threading.Lock()
-        self.bell.acquire()
-        self.answer.acquire()
-        self.count = 0
-        self.over = False
-        self.verdicts: dict[str, list[bool]] = {}
-        self.thread = threading.Thread(target=self._wait)
-
-    def _wait(self) -> None:
-        while True:
-            self.bell.acquire()
-            if self.over:
-                return
-            self.count += 1
-            self.answer.release()
-
-    def watched(self, door: Callable[..., bool]) -> Callable[..., bool]:
-        """The door, with a note of whether the witness ran strictly inside it."""
-
-        def watched_door(*arguments: Any) -> bool:
-            before = self.count
-            self.bell.release()
-            more = door(*arguments)
-            ran = self.count > before
-            self.answer.acquire()  # lets go
-            self.verdicts.setdefault(door.__name__, []).append(ran)
-            return more
-
-        return watched_door
-
-
-@contextmanager
-def witness(monkeypatch: pytest.MonkeyPatch) -> Iterator[Witness]:
-    """A witness to every door that is called inside the block."""
-    seen = Witness()
-    seen.thread.start()
-    run, interval = parallel.run, sys.getswitchinterval()
-
-    def watched_run(backend: Any, door: Callable[..., bool], *buffers: Any, **how: Any) -> Any:
-        return run(backend, seen.watched(door), *buffers, **how)
-
-    monkeypatch.setattr(parallel, "run", watched_run)
-    sys.setswitchinterval(30)
-    try:
-        yield seen
-    finally:
-        sys.setswitchinterval(interval)
-        seen.over = True
-        seen.bell.release()
-        seen.thread.join()
-
-
-# Doors too quick for another thread to wake up meanwhile; they are witnesses to nothing.
+# Doors too quick for another thread to wake up meanwhile.
 QUICK = {"sieve_odd", "_sieve_odd"}
+
+
+def doors_of(call: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[], object]]:
+    """Each door that a call of a public kernel goes through, ready to be called again without the front end.
+
+    The front end works with NumPy, which lets go of the GIL too, even to make an array: what the backend promises is
+    told by the door alone.
+    """
+    found: dict[str, Callable[[], object]] = {}
+    run = parallel.run
+
+    def noted(backend: Any, door: Callable[..., bool], *buffers: Any, **how: Any) -> Any:
+        if door.__name__ not in QUICK:
+            own = how.get("private", tuple)()
+            found[door.__name__] = partial(run, backend, door, *buffers, **{**how, "private": lambda: own})
+        return run(backend, door, *buffers, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parallel, "run", noted)
+        call()
+    return found
 
 
 @pytest.mark.thread_unsafe(reason="the switch interval belongs to the process")
 @pytest.mark.parametrize("name", KERNELS)
-def test_promise_about_the_gil(backend: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_promise_about_the_gil(backend: str, name: str, gil: Gil, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other threads run during a call of a backend that releases, and never during one of a backend that holds."""
     row = backends.BACKENDS[backend]
-    # Where there is no GIL, none can be kept.
-    expected = row.releases or not interpreter.gil_enabled()
-    size = 2_000 if row.slowness > 1 else 60_000
-    # On a busy machine the witness may wake too late: a door that lets go has many chances, and ever longer ones.
-    for growth in range(5 if expected else 1):
-        call = KERNELS[name](size << growth)
-        call(backend=backend, threads=1)  # Numba compiles, and lets go meanwhile
-        with witness(monkeypatch) as seen:
-            for _ in range(20 if expected else 3):
-                call(backend=backend, threads=1)
-                verdicts = {door: any(runs) for door, runs in seen.verdicts.items() if door not in QUICK}
-                if expected and all(verdicts.values()):
-                    return
-    assert verdicts
-    assert not expected, verdicts
-    assert not any(any(runs) for runs in seen.verdicts.values()), seen.verdicts
-
-
-@pytest.mark.thread_unsafe(reason="the switch interval belongs to the process")
-def test_the_witness_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It sees a sleep, which lets go, and does not see a loop of bytecode, which is never asked to."""
-    import time
-
-    with witness(monkeypatch) as seen:
-
-        def sleeps(tickets: Any, most: int, release: bool) -> bool:
-            time.sleep(0.05)
-            return False
-
-        def computes(tickets: Any, most: int, release: bool) -> bool:
-            return sum(range(300_000)) < 0
-
-        for door in (sleeps, computes):
-            for _ in range(5):
-                parallel.run(backends.BACKENDS["python"], door, units=1, grain=1, pause=1)
-    assert any(seen.verdicts["sleeps"])
-    assert any(seen.verdicts["computes"]) is not interpreter.gil_enabled()
+    call = partial(KERNELS[name](2_000 if row.slowness > 1 else 60_000), backend=backend, threads=1)
+    doors = doors_of(call, monkeypatch)
+    assert doors
+    if row.releases or not interpreter.gil_enabled():  # where there is no GIL, none can be kept
+        gil.assert_released(call)
+        for door in doors.values():
+            gil.assert_released(door)
+    else:
+        for door in doors.values():
+            found = measure(door, seconds=0.2)
+            assert found.verdict not in LETS_GO, found

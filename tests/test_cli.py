@@ -1,6 +1,7 @@
 """The command line: what it prints, what it writes, and its exit status."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gilfree import backends, cli, interpreter
+from gilfree import Probe, backends, cli, interpreter
 from gilfree.explore import record
+from gilfree.explore.probe import VERDICTS
 
 # Everything here looks at what is printed or changes the working folder.
 pytestmark = pytest.mark.thread_unsafe
@@ -57,6 +59,11 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ["bench", "--size", "1.5"],
         ["bench", "--plot", "picture.jpg"],
         ["bench", "--plot", "a.png", "--no-plot"],
+        ["probe"],
+        ["probe", "pass", "--expect", "free"],
+        ["probe", "pass", "--expect", ""],
+        ["probe", "pass", "--time", "long"],
+        ["probe", "pass", "--plot", "stalls.pdf"],
     ],
     ids=" ".join,
 )
@@ -116,7 +123,7 @@ def test_bench_prints_a_table_and_writes_data(
     monkeypatch.chdir(tmp_path)
     assert quick("--no-plot") == 0
     printed = capsys.readouterr().out
-    states = ("held", "released") if interpreter.gil_enabled() else ("none", "without a GIL")
+    states = ("yields", "%") if interpreter.gil_enabled() else ("no-gil", "without a GIL")
     for word in ("sum", "300 k float64", "python", "cython", *states):
         assert word in printed
     assert "\x1b" not in printed  # no colours where there is no terminal
@@ -164,3 +171,122 @@ def test_answers_that_disagree_end_with_status_3(
     assert quick("--no-plot") == 3
     assert "does not give the answer of" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+# --- gilfree probe ---------------------------------------------------------------------------------------------------
+
+SPIN = "from gilfree._heartbeat import spin"
+LETS_GO, HOLDS, BYTECODE = "spin(0, 2e-3)", "spin(2e-3)", "sum(i for i in range(10_000))"
+GIL = interpreter.gil_enabled()
+
+
+def probe(*words: str) -> int:
+    return cli.main(["probe", *words, "-s", SPIN, "--time", "0.3"])
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ([LETS_GO], 0),
+        ([HOLDS], 1 if GIL else 0),
+        ([BYTECODE], 1 if GIL else 0),
+        ([LETS_GO, "--expect", "releases,partial,no-gil"], 0),
+        ([HOLDS, "--expect", "holds,yields,no-gil"], 0),
+        ([LETS_GO, "--expect", "holds"], 1),
+        ([LETS_GO, HOLDS], 1 if GIL else 0),
+        (["while True: pass", "--timeout", "1"], 3),
+        (["while True: pass", "--timeout", "1", "--expect", "inconclusive"], 0),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_probe_status(words: list[str], status: int) -> None:
+    assert probe(*words) == status
+
+
+def test_probe_as_text(capsys: pytest.CaptureFixture[str]) -> None:
+    assert probe(LETS_GO) == 0
+    captured = capsys.readouterr()
+    for word in (LETS_GO, "verdict", "why", "a call", "others wait" if GIL else "no-gil"):
+        assert word in captured.out
+    assert captured.err == ""
+
+
+def test_probe_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("rich")
+    probe(LETS_GO, BYTECODE)
+    printed = capsys.readouterr().out
+    for word in (LETS_GO, BYTECODE, "callable", "verdict", "longest hold", "yields" if GIL else "no-gil"):
+        assert word in printed
+    assert "\x1b" not in printed
+
+
+def test_probe_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    probe(LETS_GO, HOLDS, "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in found["probes"]] == [LETS_GO, HOLDS]
+    assert found["machine"]["gil_enabled"] is GIL
+    for row in found["probes"]:
+        assert Probe.from_dict(row).to_dict() == row
+
+
+def test_probe_writes_where_it_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    data, picture = tmp_path / "new" / "data.json", tmp_path / "stalls.svg"
+    assert probe(LETS_GO, "--json", str(data), "--plot", str(picture)) == 0
+    assert json.loads(data.read_text())["probes"][0]["name"] == LETS_GO
+    text = picture.read_text(encoding="utf-8")
+    for word in ("switch interval, 5 ms", LETS_GO, "how long another thread waits for the GIL"):
+        assert word in text
+    assert "verdict" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["1 +"], "invalid syntax"),
+        ([""], "statement: got an empty one"),
+        (["pass", "1 +"], "invalid syntax"),
+        (["pass", "--timeout", "0"], "timeout: got 0.0, expected a positive number of seconds"),
+        (["pass", "--interval", "0"], "interval: got 0.0, expected seconds from 1e-5 to 10"),
+        (["no_such_module_at_all:f"], "ModuleNotFoundError: No module named 'no_such_module_at_all'"),
+        (["1 / 0"], "ZeroDivisionError: division by zero"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_probe_of_nonsense_ends_with_status_2(
+    words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data.json"
+    assert cli.main(["probe", *words, "--json", str(data)]) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert captured.out == ""
+    assert not data.exists()
+
+
+def test_a_statement_that_prints(capfd: pytest.CaptureFixture[str]) -> None:
+    """Once for each of its thousand calls would be too often."""
+    probe("print('seen', flush=True)", "--json")
+    assert "machine" in json.loads(capfd.readouterr().out)
+
+
+def test_probe_interrupted() -> None:
+    """Ctrl-C stops the child too, and nothing is written."""
+    if sys.platform == "win32":
+        pytest.skip("no SIGINT to send to another process there")
+    words = [sys.executable, "-m", "gilfree", "probe", "print('begun', file=sys.stderr, flush=True); time.sleep(60)"]
+    with subprocess.Popen(
+        [*words, "-s", "import sys, time"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "begun\n"
+        process.send_signal(signal.SIGINT)
+        printed, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert printed == ""
+    assert "interrupted, nothing was written" in said
+
+
+def test_the_command_lines_verdicts_are_the_probes() -> None:
+    """They are written down twice so that the command line starts without the instruments."""
+    assert tuple(VERDICTS) == cli.VERDICTS

@@ -10,6 +10,7 @@ from judge import assert_same_bits
 
 from gilfree import backends, parallel
 from gilfree.explore import machine, record, scaling, workloads
+from gilfree.explore.probe import LETS_GO, Probe
 from gilfree.explore.record import Record, Run
 
 MACHINE = {"python": "3.13.0", "gil_enabled": True, "cpu": "a CPU", "cpus": 4, "isa": "avx2"}
@@ -21,6 +22,14 @@ def made_up(*speedups: tuple[str, int, float], gil: bool = True, ceiling: dict[i
     for backend, threads, speedup in speedups:
         run.records.append(Record("sum", backend, "threads", threads, 1000, [1 / speedup, 1.02 / speedup], speedup))
     return run
+
+
+def probed(verdict: str, share: float) -> Probe:
+    """A probe that found this."""
+    return Probe(
+        "a call", verdict, "because", 4 if share else 0, 5, share, (share, share), 1 / (1 - share), 1e-3,
+        {"p50": 1e-3, "p90": 2e-3, "p99": 3e-3, "max": 4e-3}, 5e-3, None, 0.01, 1, 1.0, 0,
+    )  # fmt: skip
 
 
 # --- workloads -------------------------------------------------------------------------------------------------------
@@ -117,7 +126,12 @@ def test_measure() -> None:
         assert set(run.ceiling[kernel]) == {1, 2}
         assert run.ceiling[kernel][1] == 1.0
         assert set(run.verdicts) == {"max", "count_primes"}
+        assert list(run.probes[kernel]) == names
         for name in names:
+            probe = run.probes[kernel][name]
+            assert probe.name == f"{kernel}, {name}"
+            if backends.BACKENDS[name].releases or not run.machine["gil_enabled"]:
+                assert probe.verdict in LETS_GO
             one, two = run.find(kernel, name, 1), run.find(kernel, name, 2)
             assert one is not None
             assert len(one.seconds) == 3
@@ -194,6 +208,27 @@ def test_verdict(run: Run, said: str) -> None:
     assert said in scaling.verdict(run, "sum")
 
 
+@pytest.mark.parametrize(
+    ("backend", "probe", "said"),
+    [
+        ("cython", probed("releases", 0.97), []),
+        ("cython-held", probed("holds", 0.0), []),
+        ("cython-held", probed("partial", 0.01), []),  # NumPy lets go for moments, in the front end
+        ("cython-held", probed("partial", 0.3), ["sum: cython-held should hold the GIL, and leaves it free for 30%"]),
+        ("cython", probed("holds", 0.0), ["sum: cython should let go of the GIL, and the probe says holds: because"]),
+    ],
+    ids=["released", "held", "held-nearly-always", "held-no-more", "released-no-more"],
+)
+def test_broken_promises_are_told(backend: str, probe: Probe, said: list[str]) -> None:
+    run = made_up(*BOTH, ("cython-held", 2, 1.0), ("cython", 2, 1.96))
+    run.probes["sum"] = {backend: probe}
+    found = [line for line in scaling._doubts(run, "sum") if "should" in line]
+    assert len(found) == len(said)
+    assert all(line.startswith(start) for line, start in zip(found, said, strict=True))
+    run.machine = {**MACHINE, "gil_enabled": False}
+    assert not [line for line in scaling._doubts(run, "sum") if "should" in line]
+
+
 # --- records ---------------------------------------------------------------------------------------------------------
 
 
@@ -206,6 +241,7 @@ def test_best_and_spread() -> None:
 @pytest.mark.thread_unsafe
 def test_a_run_survives_the_disk(tmp_path: Path) -> None:
     run = made_up(*BOTH, ("cython", 2, 1.9))
+    run.probes["sum"] = {"cython": probed("releases", 0.9)}
     path = tmp_path / "new" / "run.json"
     record.save(run, path)
     assert record.load(path) == run
@@ -241,6 +277,13 @@ def test_durations_have_three_digits() -> None:
     assert shown == ["2.50 s", "12.3 ms", "1.23 ms", "45.0 µs", "3.00 ns"]
 
 
+def test_a_table_tells_how_free_the_gil_is() -> None:
+    table = pytest.importorskip("gilfree.explore.table")
+    assert table.proof(None) == "–"
+    shown = [table.proof(probed(*found)) for found in (("releases", 0.973), ("partial", 1e-4), ("holds", 0.0))]
+    assert shown == ["releases 97%", "partial 0%", "holds"]
+
+
 @pytest.mark.thread_unsafe
 @pytest.mark.parametrize("counts", [[1], [1, 2], [1, 2, 4, 8]], ids=str)
 def test_a_table_fits_its_terminal(counts: list[int]) -> None:
@@ -250,13 +293,17 @@ def test_a_table_fits_its_terminal(counts: list[int]) -> None:
     run = Run(MACHINE, units={name: row.unit for name, row in workloads.KERNELS.items()})
     for kernel in workloads.KERNELS:
         run.ceiling[kernel] = {count: float(count) for count in counts}
-        for name in backends.BACKENDS:
+        run.probes[kernel] = {}
+        for name, row in backends.BACKENDS.items():
+            share = 0.97 if row.releases else 0.001
+            run.probes[kernel][name] = probed("releases" if row.releases else "partial", share)
             run.records += [Record(kernel, name, "threads", n, 48 * 10**6, [0.123456 / n], float(n)) for n in counts]
     terminal = console.Console(width=100 if len(counts) > 3 else 80, record=True, file=io.StringIO())
     terminal.print(table.build(run))
     text = terminal.export_text()
     assert "…" not in text
-    assert text.count("released") == 3 * len(workloads.KERNELS)
+    assert text.count("releases 97%") == 3 * len(workloads.KERNELS)
+    assert text.count("partial 0%") == 3 * len(workloads.KERNELS)
 
 
 @pytest.mark.thread_unsafe
@@ -265,11 +312,13 @@ def test_pictures(tmp_path: Path) -> None:
     from gilfree.explore import plot
 
     run = made_up(*BOTH, ("cython-held", 2, 1.0), ("cython", 2, 1.96))
+    run.probes["sum"] = {"cython": probed("releases", 0.9), "cython-held": probed("holds", 0.0)}
+    run.probes["min"] = {"cython": probed("releases", 0.97)}
     first, again, pixels = tmp_path / "a.svg", tmp_path / "b.svg", tmp_path / "c.png"
     plot.save(run, first, pixels)
     plot.save(run, again)
     assert first.read_bytes() == again.read_bytes()
     text = first.read_text(encoding="utf-8")
-    for word in ("cython-held (held)", "cython (released)", "ceiling", "speed-up over one thread"):
+    for word in ("cython-held: GIL free 0%", "cython: GIL free 90% to 97%", "ceiling", "speed-up over one thread"):
         assert word in text
     assert pixels.read_bytes().startswith(b"\x89PNG")

@@ -16,7 +16,7 @@ FILES = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE.r
 FAMILIES = {"primes", "reductions", "pixels"}
 # The lowest floor first. What is on one floor are strangers to each other, but for the ground.
 FLOORS = [
-    {"_cpu", "_tickets", "arrays", "backends", "interpreter"},
+    {"_cpu", "_heartbeat", "_tickets", "arrays", "backends", "interpreter"},
     {"parallel"},
     FAMILIES,
     {"explore"},
@@ -121,11 +121,12 @@ def test_optional_modules_are_imported_on_first_use(module: str) -> None:
 
 
 def test_who_names_threads() -> None:
-    """Kernels never know how many threads there are; instruments measure with their own."""
+    """Kernels never know how many threads there are; instruments measure with their own, or in their own process."""
     assert users("threading", "_thread", "concurrent", "multiprocessing", "asyncio", "queue") <= {
         "parallel.py",
         "explore/probe.py",
         "explore/scaling.py",
+        "explore/statement.py",
         # For the type of executor=, never at run time.
         *(f"{family}/__init__.py" for family in FAMILIES),
     }

@@ -1,12 +1,17 @@
 """Which Python is this, and does gilfree leave its GIL as it was?"""
 
+import importlib.util
+import json
 import sys
 import sysconfig
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import child
 import pytest
 
+import gilfree
 from gilfree import interpreter
 
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
@@ -41,6 +46,7 @@ def test_the_user_switched_it_on() -> None:
 )
 def test_an_import_switched_it_on(printed: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a free-threaded Python; the child's answer is made up."""
+    importlib.import_module("gilfree._tickets")
     monkeypatch.setattr(interpreter, "free_threaded_build", lambda: True)
     monkeypatch.setattr(interpreter, "gil_enabled", lambda: True)
     flags = SimpleNamespace(gil=None)
@@ -52,6 +58,7 @@ def test_an_import_switched_it_on(printed: str, expected: str, monkeypatch: pyte
         return SimpleNamespace(stdout=printed)
 
     monkeypatch.setattr(interpreter, "subprocess", SimpleNamespace(run=run))
+    monkeypatch.setattr(interpreter, "_who_enables", interpreter._who_enables.__wrapped__)
     assert interpreter.gil_enabled_by() == expected
     assert "gilfree._tickets" in asked[0]
 
@@ -87,3 +94,89 @@ for module in pkgutil.walk_packages(gilfree.__path__, "gilfree."):
     assert is_enabled() == before, module.name
 """
     child.output(code)
+
+
+# --- what an import does ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", ["json", "gilfree.primes", "gilfree._heartbeat", "numpy"])
+def test_imports_that_leave_the_gil_alone(module: str) -> None:
+    found = interpreter.imports(module)
+    assert found.module == module
+    assert found.switches_gil_on is (False if FREE_THREADED else None)
+    assert found.by is None
+    assert ("leaves the GIL off" if FREE_THREADED else "always has its GIL") in found.why
+
+
+@pytest.mark.thread_unsafe(reason="sys.path belongs to the process")
+def test_an_import_that_switches_the_gil_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package whose extension module is of the old kind, which knows nothing of free threading."""
+    if importlib.util.find_spec("_testsinglephase") is None:
+        pytest.skip("this Python came without its own test modules")
+    package = tmp_path / "old_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("from . import inner\n")
+    (package / "inner.py").write_text("import _testsinglephase\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = interpreter.imports("old_package")
+    assert found.switches_gil_on is (True if FREE_THREADED else None)
+    assert found.by == ("_testsinglephase" if FREE_THREADED else None)
+    if FREE_THREADED:
+        assert "importing old_package switches the GIL on: _testsinglephase does not say" in found.why
+
+
+def test_the_program_that_imports() -> None:
+    """It names the extension module after which the GIL is on; here a stand-in says after which one that is."""
+    asked = json.dumps({"module": "gilfree.explore.probe", "path": sys.path})
+    code = f"""
+import sys
+from importlib.machinery import ExtensionFileLoader
+original, on = ExtensionFileLoader.exec_module, []
+def exec_module(loader, module):
+    original(loader, module)
+    if module.__name__ == "gilfree._heartbeat":
+        on.append(module)
+ExtensionFileLoader.exec_module = exec_module
+sys._is_gil_enabled = lambda: bool(on)
+sys.argv = ["-c", {asked!r}]
+exec({interpreter._IMPORT!r})
+"""
+    answer = json.loads(child.output(code))
+    assert answer == {"before": False, "by": "gilfree._heartbeat", "error": None, "after": True}
+
+
+@pytest.mark.parametrize(
+    ("module", "error", "said"),
+    [
+        (3, TypeError, "module: got int, expected the name of a module"),
+        ("", ValueError, "module: got ''"),
+        ("no such", ValueError, "module: got 'no such'"),
+        ("a..b", ValueError, "module: got 'a..b'"),
+        ("no_such_module_at_all", ImportError, "No module named 'no_such_module_at_all'"),
+    ],
+    ids=str,
+)
+def test_modules_that_cannot_be_imported(module: Any, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        interpreter.imports(module)
+
+
+@pytest.mark.thread_unsafe(reason="sys.path belongs to the process")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("raise ValueError('not today')", "ValueError: not today"),
+        ("import os; os._exit(7)", "ended with status 7"),
+        ("import sys; sys.exit('enough')", "SystemExit: enough"),
+    ],
+    ids=["raises", "dies", "exits"],
+)
+def test_modules_that_fail(text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "fails_when_imported.py").write_text(text + "\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ImportError, match=said):
+        interpreter.imports("fails_when_imported")
+
+
+def test_a_module_that_prints() -> None:
+    assert gilfree.imports("this").module == "this"

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import sysconfig
 from dataclasses import dataclass
+from functools import cache
 from importlib.machinery import ExtensionFileLoader
 
 __all__ = ["Imports", "free_threaded_build", "gil_enabled", "gil_enabled_by", "imports"]
@@ -50,6 +51,12 @@ def gil_enabled_by() -> str | None:
         for name, module in sys.modules.items()
         if isinstance(getattr(getattr(module, "__spec__", None), "loader", None), ExtensionFileLoader)
     ]
+    return _who_enables(tuple(extensions))
+
+
+@cache
+def _who_enables(extensions: tuple[str, ...]) -> str:
+    """Import them one by one in a child process, which takes a while, until the GIL is on."""
     child = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", _FIRST_TO_ENABLE],
         input=json.dumps(extensions),

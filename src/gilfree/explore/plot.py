@@ -68,7 +68,7 @@ def draw(run: Run) -> "Figure":
     for panel in axes[len(kernels) :]:
         panel.axis("off")
     order = ["the machine's ceiling", *(name for name in backends.BACKENDS if name in handles)]
-    labels = [_label(name) for name in order]
+    labels = [_label(run, name) for name in order]
     axes[len(kernels)].legend([handles[name] for name in order], labels, loc="center", fontsize=9, frameon=False)
     figure.supxlabel("threads", fontsize=10)
     figure.supylabel("speed-up over one thread", fontsize=10)
@@ -76,10 +76,18 @@ def draw(run: Run) -> "Figure":
     return figure
 
 
-def _label(name: str) -> str:
+def _label(run: Run, name: str) -> str:
+    """The backend, and for how much of a call the probe found the GIL free."""
     if name not in backends.BACKENDS:
         return name
-    return f"{name} ({'released' if backends.BACKENDS[name].releases else 'held'})"
+    probes = [rows[name] for rows in run.probes.values() if name in rows]
+    if any(probe.verdict == "no-gil" for probe in probes):
+        return f"{name}: no GIL"
+    shares = sorted(probe.free_share for probe in probes if probe.free_share is not None)
+    if not shares:
+        return f"{name} ({'released' if backends.BACKENDS[name].releases else 'held'})"
+    low, high = f"{shares[0]:.0%}", f"{shares[-1]:.0%}"
+    return f"{name}: GIL free {low}" + (f" to {high}" if low != high else "")
 
 
 def _title(run: Run) -> str:

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from gilfree import interpreter
-from gilfree._heartbeat import Heartbeat, now, sleep_holding
+from gilfree._heartbeat import Heartbeat, crowded, now
 
 __all__ = ["LETS_GO", "VERDICTS", "HeldError", "Probe", "assert_releases_gil", "max_stall", "measure", "probe"]
 
@@ -53,15 +53,20 @@ RUN = 0.02  # seconds of calls in one run; shorter calls are repeated
 # A witness needs a switch interval that nobody's wait exceeds; other Python threads may have to wait so long.
 QUIET_INTERVAL = 1.0
 QUIET_GAP = 2e-4
+# Where other Python threads compute, each of them has the GIL for such an interval whenever a call lets go of it.
+CROWDED_INTERVAL = 5e-3
 # Asking needs one that is over well before the calls are.
 ASKING_INTERVAL = 2e-4
 # Bytecode answers within microseconds of its own time. What takes longer was in the middle of something.
 ANSWER = 2.5e-4
+CROWD = "another Python thread computed meanwhile"
 # Where the system does not count voluntary context switches, a wait this short (in ns) counts as none.
 NO_WAIT = 20_000
 
-# How long `assert_releases_gil` looks for a witness before it gives up, and how many refusals make it give up sooner.
+# How long `assert_releases_gil` looks for a witness before it gives up: seconds; seconds if there were many calls; and
+# how many refusals make it give up sooner.
 PATIENCE = 5.0
+SHORT_PATIENCE, MANY_CALLS = 2.0, 200
 REFUSALS, LONG_REFUSALS = 20, 3  # the second where calls are so long that each of them refuses
 
 
@@ -118,6 +123,7 @@ class Probe:
     cpu: float | None  # CPU time of the whole process for each second of the call
     native_threads: int | None  # threads of the system that the calls started and left; None where that is unknown
     thread_pools: tuple[str, ...] = ()  # of other libraries, as threadpoolctl finds them
+    gil_enabled_by: str | None = None  # who switched it back on, where a Python could be without one
     waits: tuple[float, ...] = field(default=(), compare=False)  # what the percentiles were taken from
 
     def to_dict(self) -> dict[str, Any]:
@@ -164,6 +170,8 @@ class Probe:
             rows.append(("a call", f"{_duration(self.call)}, {self.cpu:.2f} CPUs busy{looped}"))
         if self.native_threads:
             rows.append(("it started", f"{self.native_threads} native threads"))
+        if self.gil_enabled_by:
+            rows.append(("the GIL", f"this Python can be without one; switched on by {self.gil_enabled_by}"))
         if self.thread_pools:
             rows.append(("thread pools", ", ".join(self.thread_pools)))
         return rows
@@ -194,7 +202,7 @@ def _duration(seconds: float) -> str:
 
 
 class HeldError(AssertionError):
-    """What ``assert_releases_gil`` raises: an AssertionError that the callable itself cannot have raised."""
+    """No witness to a call that lets go: an AssertionError that the callable itself cannot have raised."""
 
 
 # --- the front door --------------------------------------------------------------------------------------------------
@@ -242,14 +250,18 @@ def probe(func: Callable[..., object], /, *args: Any, **kwargs: Any) -> Probe:
 def assert_releases_gil(func: Callable[..., object], /, *args: Any, **kwargs: Any) -> None:
     """Raise an AssertionError unless ``func(*args, **kwargs)`` lets go of the GIL by itself.
 
-    Judged by a witness alone, never by a time, so load on the machine makes it slower and not wrong: it passes at the
-    first moment in which another thread got the GIL inside a call that nobody had asked for it, and fails when a call
-    refused all who asked for it, or after five seconds. The error's text is a whole probe's. Without a GIL it passes.
+    Judged by a witness alone, never by how long something took, so load on the machine makes it slower and not wrong.
+    It passes at the first moment in which another thread got the GIL inside a call though nobody can have asked for it.
+    It fails when the calls refused all who asked, or when two to five seconds of calls, and more of them the longer
+    each is, brought no witness. The error's text is a whole probe's. Without a GIL it passes.
+
+    Other threads of this process that compute in Python meanwhile take the GIL at each chance and hide witnesses; where
+    none comes through, the error says that it cannot tell.
 
     Raises
     ------
     HeldError
-        If the call does not let go: an AssertionError.
+        If the call does not let go, or that cannot be told: an AssertionError.
     TypeError, RuntimeError, BaseException
         As ``probe`` does.
     """
@@ -260,6 +272,8 @@ def assert_releases_gil(func: Callable[..., object], /, *args: Any, **kwargs: An
         if not interpreter.gil_enabled() or session.finds_witness(call):
             return
     found = measure(func, args, kwargs)
+    if found.verdict == "inconclusive":
+        raise HeldError(f"cannot tell whether the GIL was released\n{found}")
     if found.verdict not in LETS_GO:
         raise HeldError(f"the GIL was not released\n{found}\n\n{hint(found)}")
 
@@ -373,6 +387,11 @@ class _Watched:
     thread_cpu: float = 0.0
     knocks: list[Knock] = field(default_factory=list)
 
+    def __iadd__(self, other: Self) -> Self:
+        for name in ("calls", "runs", "witnesses", "busy", "wall", "cpu", "thread_cpu", "knocks"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        return self
+
     @property
     def inside(self) -> list[Knock]:
         """The knocks that came during a call."""
@@ -420,7 +439,7 @@ class _Session:
         _alive.add(heart)
         try:
             sys.setswitchinterval(interval)
-            start = self._settle() if quiet else now()
+            start = heart.meet() if quiet else now()
             asked, ends = start + int(interval * 1e9), start + int(seconds * 1e9)
             while True:
                 cpu, thread_cpu, began = time.process_time(), time.thread_time(), now()
@@ -437,52 +456,60 @@ class _Session:
                 watched.busy += busy
                 watched.witnesses += quiet and any(knock.got_inside and knock.got < asked for knock in seen)
                 watched.knocks += seen
+                call.seconds = min(call.seconds, busy / calls)
                 if (watched.runs >= least and (late >= ends or enough(watched))) or (quiet and late >= asked):
-                    call.seconds = watched.busy / watched.calls
                     return watched
         finally:
             heart.stop()
             sys.setswitchinterval(self.interval)
 
-    def _settle(self) -> int:
-        """See to it that nobody can ask for the GIL before the new switch interval is over; the time it starts."""
-        # Who waits since before the interval was changed asks when the old one is over: let that happen, then let them
-        # in. From then on, a wait is as long as the new interval.
-        start = now()
-        sleep_holding(1.2 * self.interval)
-        last = now()
-        for _ in range(200):
-            here = now()
-            if here - last > self.interval * 1e9:  # the GIL was away, with somebody who computes
-                start, self.crowded = here, True
-            last = here
-        return start
-
     def witness(
         self, call: _Call, gap: float, seconds: float, enough: Callable[[_Watched], bool] = lambda _: False
     ) -> _Watched:
         """Runs of calls under knocks while nobody can ask for the GIL, and in how many somebody got it all the same."""
-        interval = max(QUIET_INTERVAL, 2 * seconds, 4 * call.seconds, self.interval)
-        return self.watch(call, gap, seconds, interval=interval, quiet=True, enough=enough)
+        self.crowded = crowded(self.interval)
+        if not self.crowded:
+            interval = max(QUIET_INTERVAL, 2 * seconds, 4 * call.seconds, self.interval)
+            return self.watch(call, gap, seconds, interval=interval, quiet=True, enough=enough)
+        # Somebody else takes the GIL whenever it is free, and has it for a whole switch interval. So make that short,
+        # and look only at what follows when it has come back: by then the knocking thread has waited longest.
+        interval = CROWDED_INTERVAL
+        watched = _Watched(gap)
+        ends = now() + int(seconds * 1e9)
+        while True:
+            watched += self.watch(call, gap, 0, interval=interval, quiet=True, hand_over=False)
+            if now() >= ends or enough(watched):
+                return watched
+            interval *= 2  # for a call that lets go later than that
 
     def ask(self, call: _Call, seconds: float) -> _Watched:
         """Runs of calls with no bytecode between them, under knocks that soon ask for the GIL."""
-        return self.watch(call, ASKING_INTERVAL, seconds, interval=ASKING_INTERVAL, hand_over=False)
+        asked = _Watched(ASKING_INTERVAL)
+        for _ in range(5):  # on a busy machine, a thread that has just started may come too late
+            asked += self.watch(call, ASKING_INTERVAL, seconds, interval=ASKING_INTERVAL, hand_over=False)
+            if _asks(asked, ASKING_INTERVAL):
+                break
+        return asked
 
     def finds_witness(self, call: _Call) -> bool:
         """Look for a witness until there is one, or until there is hardly a hope."""
-        ends = now() + int(PATIENCE * 1e9)
-        refusals = 0
-        while now() < ends:
-            if self.witness(call, QUIET_GAP, 0.5, lambda watched: watched.witnesses > 0).witnesses:
+        began = now()
+        calls = refusals = 0
+        lets_in = False  # at least those who ask: bytecode does, and whoever lets go for moments only
+        while True:
+            watched = self.witness(call, QUIET_GAP, 0.5, lambda seen: seen.witnesses > 0)
+            if watched.witnesses:
                 return True
-            asked = self.ask(call, 0.5)
-            if any(knock.came_inside == knock.got_inside for knock in asked.inside):
-                continue  # let in, but not before it asked
-            refusals += len(_asks(asked, ASKING_INTERVAL))
-            if refusals >= (REFUSALS if call.seconds < 5 * RUN else LONG_REFUSALS):
+            calls += watched.calls
+            if not lets_in:
+                asked = self.ask(call, 0.25)
+                lets_in = any(knock.came_inside == knock.got_inside for knock in asked.inside)
+                refusals += len(_asks(asked, ASKING_INTERVAL))
+            waited = (now() - began) * 1e-9
+            if not lets_in and refusals >= (REFUSALS if call.seconds < 5 * RUN else LONG_REFUSALS):
                 return False
-        return False
+            if waited > PATIENCE or (waited > SHORT_PATIENCE and calls >= MANY_CALLS):
+                return False
 
 
 def measure(
@@ -516,13 +543,12 @@ def measure(
     """
     check_callable(func)
     check_settings(seconds, interval)
-    gil = interpreter.gil_enabled()
     quiet = asked = None
     with _Session() as session:
         before = _native_threads()
         call = _Call(func, args, kwargs or {})
         call.warm_up()
-        if gil:
+        if interpreter.gil_enabled():  # now, for the first call may import what switches it on
             quiet = session.witness(call, QUIET_GAP, 0.4 * seconds)
             if not quiet.witnesses and call.seconds < 0.25 * seconds:
                 asked = session.ask(call, 0.2 * seconds)
@@ -560,7 +586,8 @@ def _conclude(
     usual: _Watched,
     started: int | None,
 ) -> Probe:
-    share, between = _free_share(usual if quiet is None else quiet)
+    # What a crowd does to the GIL is not the call's doing.
+    share, between = (None, None) if session.crowded else _free_share(usual if quiet is None else quiet)
     refused, interval = (usual, session.interval) if asked is None else (asked, ASKING_INTERVAL)
     waiting = _waiting(usual, *([] if asked is None else [asked]))
     asleep = waiting["asleep"] if waiting else 1 - usual.thread_cpu / usual.wall
@@ -586,6 +613,7 @@ def _conclude(
         cpu=usual.cpu / usual.wall,
         native_threads=started,
         thread_pools=_thread_pools(),
+        gil_enabled_by=interpreter.gil_enabled_by(),
         waits=tuple(waits),
     )
 
@@ -597,6 +625,8 @@ def _verdict(
         return "no-gil", "this Python runs without a GIL, so there is none to hold; waits are pauses of all threads"
     if quiet.witnesses:
         seen = f"in {quiet.witnesses} of {quiet.runs} runs another thread got the GIL, though none had asked for it"
+        if crowded:
+            return "partial", f"{seen}; {CROWD}, so it cannot be told for how long it is free"
         if share is None:
             return "partial", f"{seen}; too few knocks came to say for how long it is free"
         if share >= RELEASES:
@@ -604,10 +634,9 @@ def _verdict(
         return "partial", f"{seen}, but the call holds it for {1 - share:.0%} of its time"
     if not asks:
         return "inconclusive", "no other thread wanted the GIL long enough during a call to find out"
-    answered = _answered(asks, interval)
-    if answered and crowded:
-        return "inconclusive", "another Python thread computed meanwhile and took each chance: probe in a child process"
-    if answered:
+    if crowded and any(knock.came_inside == knock.got_inside for knock in asks):
+        return "inconclusive", f"{CROWD} and took the GIL at each chance: probe in a child process"
+    if _answered(asks, interval):
         return "yields", "nobody got the GIL unasked, and those who asked got it at once: this is bytecode"
     kept = f"nobody got the GIL unasked, and {len(asks)} times one that asked had to wait while the holder"
     if asleep > 0.5:

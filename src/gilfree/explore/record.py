@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from gilfree import interpreter
+from gilfree.explore.probe import Probe
 
 __all__ = ["Record", "Run", "default_path", "load", "save", "write"]
 
@@ -43,6 +44,7 @@ class Run:
     machine: dict[str, Any]
     ceiling: dict[str, dict[int, float]] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
+    probes: dict[str, dict[str, Probe]] = field(default_factory=dict)  # kernel → backend → does it let go of the GIL?
     units: dict[str, str] = field(default_factory=dict)  # what sizes count
     compile_seconds: dict[str, dict[str, float]] = field(default_factory=dict)
     verdicts: dict[str, str] = field(default_factory=dict)
@@ -64,6 +66,10 @@ class Run:
         plain = asdict(self)
         for row, record in zip(plain["records"], self.records, strict=True):
             row["best"] = record.best
+        plain["probes"] = {
+            kernel: {backend: probe.to_dict() for backend, probe in rows.items()}
+            for kernel, rows in self.probes.items()
+        }
         return plain
 
 
@@ -98,6 +104,10 @@ def load(path: Path) -> Run:
         plain["ceiling"] = {
             kernel: {int(threads): speedup for threads, speedup in rows.items()}
             for kernel, rows in plain["ceiling"].items()
+        }
+        plain["probes"] = {
+            kernel: {backend: Probe.from_dict(probe) for backend, probe in rows.items()}
+            for kernel, rows in plain.get("probes", {}).items()
         }
         return Run(**plain)
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:

@@ -5,6 +5,8 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 from random import Random
 from typing import Any, Self
@@ -13,6 +15,8 @@ import numpy as np
 
 from gilfree import backends, parallel
 from gilfree.explore.machine import info, start_numba_threads
+from gilfree.explore.probe import LETS_GO, Probe
+from gilfree.explore.probe import measure as probe
 from gilfree.explore.record import Record, Run
 from gilfree.explore.workloads import KERNELS, Workload
 
@@ -26,6 +30,8 @@ FLAT = 1.2
 LEAST_CEILING = 1.3
 
 DOUBTFUL_SPREAD = 0.10
+# From this share of its time on in which a control leaves the GIL free, it is not much of a control.
+DOUBTFUL_CONTROL = 0.10
 DOUBTFUL_SECONDS = 1e-3
 
 
@@ -116,6 +122,11 @@ def _measure_kernel(
     made = {job: job.data() for job in {small, *sized.values()}}
     progress(f"{kernel}: checking answers", 0.02)
     run.compile_seconds[kernel] = _check_answers(sized, small, made, counts[-1])
+    progress(f"{kernel}: who lets go of the GIL", 0.05)
+    run.probes[kernel] = {
+        name: _probe(partial(job.call, made[job], backend=name, threads=1), f"{kernel}, {name}", seconds)
+        for name, job in sized.items()
+    }
 
     cases = [(name, count) for name in names for count in counts if _can(name, count)]
     taken: dict[tuple[str, int], list[float]] = {case: [] for case in cases}
@@ -161,6 +172,12 @@ def _time(workload: Workload, data: Any, name: str, count: int) -> float:
     began = time.perf_counter()
     workload.call(data, backend=name, threads=count)
     return time.perf_counter() - began
+
+
+def _probe(call: Callable[[], object], name: str, seconds: float) -> Probe:
+    """Does one thread's call let go? In a twentieth of the kernel's time, or as long as the witness needs."""
+    # The single waits make a plot that nobody asks for here.
+    return replace(probe(call, name=name, seconds=max(0.2, seconds / 20)), waits=())
 
 
 def _check_answers(
@@ -305,6 +322,8 @@ def _doubts(run: Run, kernel: str) -> list[str]:
             f"{kernel}: median more than {DOUBTFUL_SPREAD:.0%} above the best"
             f" ({_names(wide)}; {worst.spread:.0%} at most)"
         )
+    if run.machine["gil_enabled"]:
+        found += _broken_promises(run.probes.get(kernel, {}), kernel)
     beyond = [
         record
         for record in records
@@ -314,6 +333,19 @@ def _doubts(run: Run, kernel: str) -> list[str]:
     ]
     if beyond:
         found.append(f"{kernel}: faster than the ceiling ({_names(beyond)}): one of the two was disturbed")
+    return found
+
+
+def _broken_promises(probes: dict[str, Probe], kernel: str) -> list[str]:
+    """Where a witness contradicts what the table of backends says, or would if it had had more time."""
+    found = []
+    for name, probed in probes.items():
+        free = probed.free_share or 0.0
+        if backends.BACKENDS[name].releases and probed.verdict not in LETS_GO:
+            said = f"the probe says {probed.verdict}: {probed.why}"
+            found.append(f"{kernel}: {name} should let go of the GIL, and {said}")
+        elif not backends.BACKENDS[name].releases and free > DOUBTFUL_CONTROL:
+            found.append(f"{kernel}: {name} should hold the GIL, and leaves it free for {free:.0%} of its time")
     return found
 
 

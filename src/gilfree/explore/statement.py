@@ -12,11 +12,12 @@ from collections.abc import Callable
 from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 from gilfree.explore.probe import INTERVAL, SECONDS, Probe, check_callable, check_settings, measure, name_of
 
-__all__ = ["StatementError", "check", "probe_in_child"]
+__all__ = ["StatementError", "check", "load", "probe_in_child"]
 
 _FUNCTION = re.compile(r"[\w.]+:[\w.]+")
 
@@ -66,8 +67,8 @@ def probe_in_child(
     if not 0 < timeout < math.inf:
         raise ValueError(f"timeout: got {timeout}, expected a positive number of seconds")
     if isinstance(target, str):
-        name = target.strip()
-        check(name, setup)
+        target = name = _plain(target)
+        check(target, setup)
     else:
         check_callable(target)
         name = name_of(target)
@@ -103,11 +104,17 @@ def check(statement: str, setup: str = "pass") -> None:
     ValueError
         If the statement is empty.
     """
-    if not statement.strip():
+    statement = _plain(statement)
+    if not statement:
         raise ValueError("statement: got an empty one, expected Python or package.module:function")
     ast.parse(setup, "<setup>")
-    if not _FUNCTION.fullmatch(statement.strip()):
+    if not _FUNCTION.fullmatch(statement):
         ast.parse(statement, "<statement>")
+
+
+def _plain(statement: str) -> str:
+    """Without the white space around it, which would be an indentation to Python."""
+    return dedent(statement).strip()
 
 
 def _timed_out(name: str, timeout: float) -> Probe:
@@ -147,7 +154,7 @@ def _child(
     try:
         func: Callable[..., object]
         if isinstance(target, str):
-            func, args, kwargs = _compile(target, setup)
+            func, args, kwargs = load(target, setup)
         else:
             func = target
         found = measure(func, args, kwargs, name=name, seconds=seconds, interval=interval)
@@ -166,12 +173,30 @@ def _traceback(error: BaseException) -> str:
     return "".join(shown.format())
 
 
-def _compile(statement: str, setup: str = "pass") -> tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]:
-    """A statement as a function and its arguments."""
+def load(statement: str, setup: str = "pass") -> tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]:
+    """Run the setup, and make of the statement a function and its arguments.
+
+    Parameters
+    ----------
+    statement, setup : str
+        As for ``probe_in_child``.
+
+    Returns
+    -------
+    func, args, kwargs
+        What to call: the function itself, where the statement is one call of plain names or names a function; else
+        ``exec`` and the compiled statement.
+
+    Raises
+    ------
+    BaseException
+        Whatever the setup raises, or looking up a name.
+    """
+    statement = _plain(statement)
     scope: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(setup, "<setup>", "exec"), scope)  # noqa: S102 - this is what the user asked for
-    if _FUNCTION.fullmatch(statement.strip()):
-        module, _, path = statement.strip().partition(":")
+    if _FUNCTION.fullmatch(statement):
+        module, _, path = statement.partition(":")
         sys.path.insert(0, "")  # as python -m has it
         found: Any = import_module(module)
         for word in path.split("."):

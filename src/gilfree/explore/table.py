@@ -10,7 +10,7 @@ from gilfree.explore.record import Record, Run
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["build", "build_probes", "duration"]
+__all__ = ["build", "build_probes", "duration", "proof"]
 
 # Colour-blind safe, and only beside the word.
 STYLES = {"releases": "blue", "no-gil": "blue", "partial": "cyan", "yields": "yellow", "inconclusive": "dim"}
@@ -73,10 +73,9 @@ def build_probes(found: Iterable[Probe]) -> "Table":
 
 
 def _row(run: Run, one: Record, counts: list[int]) -> list[str]:
-    gil = "released" if backends.BACKENDS[one.backend].releases else "held"
     cells = [
         f"  {one.backend}",
-        gil if run.machine["gil_enabled"] else "none",
+        proof(run.probes.get(one.kernel, {}).get(one.backend)),
         duration(one.best),
         _three_digits(one.size / one.best / 1e6),
     ]
@@ -86,6 +85,14 @@ def _row(run: Run, one: Record, counts: list[int]) -> list[str]:
         cells.append(f"{record.speedup:.2f}" if record else "–")
         share = f"{record.speedup / run.ceiling[one.kernel][count]:.0%}" if record else "–"
     return [*cells, share] if counts else cells
+
+
+def proof(probed: Probe | None) -> str:
+    """The verdict in a word, and for how much of its time the GIL is free where a witness saw that it is."""
+    if probed is None:
+        return "–"
+    seen = probed.witnesses and probed.free_share is not None
+    return f"{probed.verdict} {probed.free_share:.0%}" if seen else probed.verdict
 
 
 def duration(seconds: float) -> str:
