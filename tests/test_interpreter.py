@@ -1,7 +1,10 @@
 """Which Python is this, and does gilfree leave its GIL as it was?"""
 
-import importlib.util
+import importlib
 import json
+import shlex
+import shutil
+import subprocess
 import sys
 import sysconfig
 from pathlib import Path
@@ -108,21 +111,33 @@ def test_imports_that_leave_the_gil_alone(module: str) -> None:
     assert ("leaves the GIL off" if FREE_THREADED else "always has its GIL") in found.why
 
 
+OLD_MODULE = """
+#include <Python.h>
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_old", NULL, -1, NULL, NULL, NULL, NULL, NULL};
+PyMODINIT_FUNC PyInit__old(void) { return PyModule_Create(&definition); }
+"""
+
+
 @pytest.mark.thread_unsafe(reason="sys.path belongs to the process")
 def test_an_import_that_switches_the_gil_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package whose extension module is of the old kind, which knows nothing of free threading."""
-    if importlib.util.find_spec("_testsinglephase") is None:
-        pytest.skip("this Python came without its own test modules")
+    """A package with an extension module of the old kind, which knows nothing of free threading."""
     package = tmp_path / "old_package"
     package.mkdir()
     (package / "__init__.py").write_text("from . import inner\n")
-    (package / "inner.py").write_text("import _testsinglephase\n")
+    (package / "inner.py").write_text("from . import _old\n")
+    (package / "_old.c").write_text(OLD_MODULE)
+    built, include = package / f"_old{sysconfig.get_config_var('EXT_SUFFIX')}", sysconfig.get_path("include")
+    compiler = shlex.split(sysconfig.get_config_var("CC") or "cc")
+    command = [*compiler, "-shared", "-fPIC", f"-I{include}", str(package / "_old.c"), "-o", str(built)]
+    if sys.platform != "linux" or shutil.which(compiler[0]) is None or not Path(include, "Python.h").exists():
+        pytest.skip("no C compiler, or no headers of Python's")
+    subprocess.run(command, check=True)
     monkeypatch.syspath_prepend(tmp_path)
     found = interpreter.imports("old_package")
     assert found.switches_gil_on is (True if FREE_THREADED else None)
-    assert found.by == ("_testsinglephase" if FREE_THREADED else None)
+    assert found.by == ("old_package._old" if FREE_THREADED else None)
     if FREE_THREADED:
-        assert "importing old_package switches the GIL on: _testsinglephase does not say" in found.why
+        assert "importing old_package switches the GIL on: old_package._old does not say" in found.why
 
 
 def test_the_program_that_imports() -> None:
