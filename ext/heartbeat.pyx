@@ -115,17 +115,18 @@ cdef int64_t _since(int64_t after, int64_t before) noexcept nogil:
 
 cdef void _knock(Beat *beat, PyThreadState *thread, gilfree_thread *own) noexcept nogil:
     cdef Knock knock
-    gilfree_set(&beat.state, WANTING)
-    # Asked again once others can see that this thread wants the GIL: who has switched it off meanwhile does not wait.
-    if not gilfree_get(&beat.listening):
-        gilfree_set(&beat.state, AWAY)
-        return
+    # Before this thread is seen to want the GIL, as they take a while: short calls would all be over by then.
     cdef int64_t holder_cpu = gilfree_thread_cpu(&beat.holder)
     cdef int64_t holder_queued = gilfree_thread_queued(&beat.holder)
     cdef int64_t own_queued = gilfree_thread_queued(own)
     cdef int64_t sleeps = gilfree_sleeps()
     knock.came_inside = gilfree_get(&beat.inside)
     knock.came = gilfree_now()
+    gilfree_set(&beat.state, WANTING)
+    # Asked again once others can see that this thread wants the GIL: who has switched it off meanwhile does not wait.
+    if not gilfree_get(&beat.listening):
+        gilfree_set(&beat.state, AWAY)
+        return
     PyEval_RestoreThread(thread)
     knock.got = gilfree_now()
     knock.got_inside = gilfree_get(&beat.inside)
@@ -158,7 +159,7 @@ cdef void _life(void *argument) noexcept nogil:
     if thread == NULL:
         gilfree_set(&beat.state, GONE)
     while PyThread_acquire_lock_timed(beat.wake, _gap(beat) // 1000, 0) != PY_LOCK_ACQUIRED:
-        if thread != NULL:
+        if thread != NULL and gilfree_get(&beat.listening):
             _knock(beat, thread, &own)
     if thread != NULL:
         PyEval_RestoreThread(thread)

@@ -292,6 +292,7 @@ def test_unknown_times_are_no_zeros() -> None:
 
 def test_time_without_a_cpu_is_nobodys_hold() -> None:
     assert module._kept(knock(9_000_000, own=4_000_000)) == 5e-3
+    assert module._kept(knock(9_000_000, queued=3_000_000, own=4_000_000)) == 2e-3
     assert module._kept(knock(1_000, own=4_000_000)) == 0
     split = module._waiting(watched(knock(10_000_000, cpu=6_000_000, queued=1_000_000, own=1_000_000)))
     assert split == {"on_cpu": 6 / 9, "queued": 1 / 9, "asleep": 2 / 9}

@@ -123,7 +123,8 @@ def draw_stalls(found: Sequence[Probe]) -> "Figure":
     axes.axvline(interval, color=CEILING, linewidth=1.2)
     axes.annotate(
         f"switch interval, {interval * 1e3:g} ms", (interval, 0.02), xytext=(-4, 0), textcoords="offset points",
-        rotation=90, ha="right", va="bottom", fontsize=9, color="#666666",
+        rotation=90, ha="right", va="bottom", fontsize=9, color="#444444",
+        bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
     )  # fmt: skip
     axes.set_xscale("log")
     axes.set_xlim(least, max(longest, interval) * 2)

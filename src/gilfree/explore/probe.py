@@ -86,7 +86,7 @@ class Knock(NamedTuple):
     @property
     def wait(self) -> int:
         """How long the call kept it from the GIL, in ns."""
-        return self.until - self.came
+        return max(0, self.until - self.came)  # the call may end between the look at it and the look at the clock
 
     @property
     def asleep(self) -> int | None:
@@ -114,7 +114,7 @@ class Probe:
     free_share: float | None  # of the time of a call, in which the GIL is free; None where too few knocks came
     free_share_interval: tuple[float, float] | None  # 95 %
     speedup_bound: float | None  # 1 / (1 - free_share): the most that threads can gain; infinite if it was never held
-    longest_hold: float | None  # the longest that one call kept somebody waiting; None where nobody came
+    longest_hold: float | None  # the longest that a call kept somebody waiting and had a CPU; None where nobody came
     stalls: dict[str, float]  # p50, p90, p99, max of the waits of threads that want the GIL during a call
     switch_interval: float  # under which those waits were taken
     waiting: dict[str, float] | None  # where the holder was meanwhile: on_cpu, queued, asleep; shares of the waits
@@ -282,7 +282,7 @@ def max_stall(func: Callable[..., object], /, *args: Any, **kwargs: Any) -> floa
     """The longest that ``func(*args, **kwargs)`` kept another thread from the GIL, in seconds.
 
     For latency budgets: a maximum over some hundred knocks, in half a second of calls and three of them at least. Time
-    in which the knocking thread had the GIL but no CPU is not counted (on Linux, which tells).
+    in which either of the two had to wait for a CPU is not counted (on Linux, which tells).
 
     Raises
     ------
@@ -687,8 +687,8 @@ def _waiting(*watches: _Watched) -> dict[str, float] | None:
 
 
 def _kept(knock: Knock) -> float:
-    """How long the call kept that knock waiting, in seconds, without the time in which the knock had no CPU."""
-    return max(0, knock.wait - max(0, knock.own_queued)) * 1e-9
+    """How long the call kept that knock waiting, in seconds, without the time in which one of the two had no CPU."""
+    return max(0, knock.wait - max(0, knock.own_queued) - max(0, knock.holder_queued)) * 1e-9
 
 
 def _native_threads() -> set[str] | None:
