@@ -315,6 +315,8 @@ cdef class Heartbeat:
             How many were made.
         busy : float
             Seconds spent in them.
+        queued : float
+            Seconds in which the caller was ready to run and had no CPU; 0 where that is unknown.
         knocks : list of tuple
             ``(came, got, until, slept, came_inside, got_inside, holder_cpu, holder_queued, own_queued)``: stamps of
             ``now()``; how often it slept; the serial numbers of calls, 0 is outside; and ns. -1 is unknown.
@@ -328,6 +330,7 @@ cdef class Heartbeat:
         cdef int64_t began, ended = 0, stop, busy = 0
         cdef Py_ssize_t made = 0
         cdef Knock *knock
+        cdef int64_t queued = gilfree_thread_queued(&beat.holder)
         stop = gilfree_now() + <int64_t>(seconds * 1e9)
         self._listen()
         self.calls += 1
@@ -358,6 +361,7 @@ cdef class Heartbeat:
             gilfree_set(&beat.listening, 0)
             self._let_in()
             self._let_write()
+        queued = max(<int64_t>0, _since(gilfree_thread_queued(&beat.holder), queued))
         knocks = []
         for i in range(gilfree_get(&beat.count)):
             knock = &beat.knocks[i]
@@ -365,7 +369,7 @@ cdef class Heartbeat:
                 knock.came, knock.got, knock.until, knock.slept, knock.came_inside, knock.got_inside,
                 knock.holder_cpu, knock.holder_queued, knock.own_queued,
             ))
-        return made, busy * 1e-9, knocks
+        return made, busy * 1e-9, queued * 1e-9, knocks
 
     cdef void _let_in(self) noexcept:
         """Let others have the GIL until the thread has had it, if it wants it."""

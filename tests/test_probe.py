@@ -234,7 +234,9 @@ def knock(wait: int, *, free: bool = False, let_in: bool = False, cpu: int = 0, 
 
 
 def watched(*knocks: Knock, witnesses: int = 0, runs: int = 10) -> module._Watched:
-    return module._Watched(1e-3, calls=100, runs=runs, witnesses=witnesses, busy=1.0, wall=1.0, knocks=list(knocks))
+    return module._Watched(
+        calls=100, runs=runs, witnesses=witnesses, busy=1.0, wall=1.0, knocks=list(knocks), gaps=9, gap_sum=9_000_000
+    )
 
 
 def test_share_of_free_knocks() -> None:
@@ -285,15 +287,20 @@ def test_unknown_times_are_no_zeros() -> None:
     unknown = knock(9_000_000, cpu=-1, queued=-1, own=-1)
     assert unknown.asleep is None
     assert module._waiting(watched(unknown)) is None
-    assert module._kept(unknown) == pytest.approx(9e-3)
+    assert unknown.kept == unknown.wait == 9_000_000
     assert Knock(0, 5_000, 5_000, -1, 1, 1, -1, -1, -1).free  # too short a wait to have slept
     assert not Knock(0, 90_000, 90_000, -1, 1, 1, -1, -1, -1).free
 
 
 def test_time_without_a_cpu_is_nobodys_hold() -> None:
-    assert module._kept(knock(9_000_000, own=4_000_000)) == 5e-3
-    assert module._kept(knock(9_000_000, queued=3_000_000, own=4_000_000)) == 2e-3
-    assert module._kept(knock(1_000, own=4_000_000)) == 0
+    assert knock(9_000_000, own=4_000_000).kept == 5_000_000
+    assert knock(9_000_000, queued=3_000_000, own=4_000_000).kept == 2_000_000
+    assert knock(1_000, own=4_000_000).kept == 0
+    alone = watched(*[knock(0, free=True)] * 90, *[knock(2_000_000, queued=2_000_000)] * 10)
+    assert module._free_share(alone)[0] == 90 / 100
+    # 50 ms without a CPU, of which 20 while others waited: in 30 of the free ones the call stood still.
+    alone.queued = 0.05
+    assert module._free_share(alone)[0] == pytest.approx(60 / 70)
     split = module._waiting(watched(knock(10_000_000, cpu=6_000_000, queued=1_000_000, own=1_000_000)))
     assert split == {"on_cpu": 6 / 9, "queued": 1 / 9, "asleep": 2 / 9}
     assert module._waiting(watched(knock(0, free=True))) is None
@@ -489,9 +496,10 @@ def test_heartbeat() -> None:
     heart = Heartbeat(1e-4, seed=3)
     try:
         for hand_over in (False, True):
-            calls, busy, knocks = heart.watch(spin, (1e-3,), {}, calls=30, seconds=60, hand_over=hand_over)
+            calls, busy, queued, knocks = heart.watch(spin, (1e-3,), {}, calls=30, seconds=60, hand_over=hand_over)
             assert calls == 30
             assert busy > 0
+            assert queued >= 0
             for one in map(Knock._make, knocks):
                 assert one.came <= one.until <= one.got or not one.came_inside
                 assert one.came_inside >= 0

@@ -18,8 +18,9 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -87,6 +88,11 @@ class Knock(NamedTuple):
     def wait(self) -> int:
         """How long the call kept it from the GIL, in ns."""
         return max(0, self.until - self.came)  # the call may end between the look at it and the look at the clock
+
+    @property
+    def kept(self) -> int:
+        """The same without the time in which one of the two had no CPU, as far as that is known."""
+        return max(0, self.wait - max(0, self.own_queued) - max(0, self.holder_queued))
 
     @property
     def asleep(self) -> int | None:
@@ -294,7 +300,7 @@ def max_stall(func: Callable[..., object], /, *args: Any, **kwargs: Any) -> floa
         call = _Call(func, args, kwargs)
         call.warm_up()
         watched = session.watch(call, INTERVAL, 0.5, least=3)
-    return max(map(_kept, watched.inside), default=0.0)
+    return max((knock.kept for knock in watched.inside), default=0) * 1e-9
 
 
 def hint(found: Probe) -> str:
@@ -377,18 +383,20 @@ class _Call:
 class _Watched:
     """Some runs' worth of knocks."""
 
-    gap: float
     calls: int = 0
     runs: int = 0
     witnesses: int = 0
     busy: float = 0.0
+    queued: float = 0.0
     wall: float = 0.0
     cpu: float = 0.0
     thread_cpu: float = 0.0
     knocks: list[Knock] = field(default_factory=list)
+    gaps: int = 0  # between a knock and the next of the same run: how many,
+    gap_sum: int = 0  # and ns of all; a busy machine makes them longer than was asked for
 
     def __iadd__(self, other: Self) -> Self:
-        for name in ("calls", "runs", "witnesses", "busy", "wall", "cpu", "thread_cpu", "knocks"):
+        for name in [entry.name for entry in fields(self)]:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         return self
 
@@ -434,7 +442,7 @@ class _Session:
         over, who gets it all the same is a witness, and no run starts later.
         """
         interval = interval or self.interval
-        watched = _Watched(gap)
+        watched = _Watched()
         heart = Heartbeat(gap, seed=now() & 0xFFFF_FFFF)
         _alive.add(heart)
         try:
@@ -443,7 +451,7 @@ class _Session:
             asked, ends = start + int(interval * 1e9), start + int(seconds * 1e9)
             while True:
                 cpu, thread_cpu, began = time.process_time(), time.thread_time(), now()
-                calls, busy, knocks = heart.watch(
+                calls, busy, queued, knocks = heart.watch(
                     call.func, call.args, call.kwargs, calls=2**62, seconds=RUN, hand_over=hand_over
                 )
                 late = now()
@@ -454,8 +462,11 @@ class _Session:
                 watched.calls += calls
                 watched.runs += 1
                 watched.busy += busy
+                watched.queued += queued
                 watched.witnesses += quiet and any(knock.got_inside and knock.got < asked for knock in seen)
                 watched.knocks += seen
+                watched.gaps += max(0, len(seen) - 1)
+                watched.gap_sum += sum(after.came - before.got for before, after in pairwise(seen))
                 call.seconds = min(call.seconds, busy / calls)
                 if (watched.runs >= least and (late >= ends or enough(watched))) or (quiet and late >= asked):
                     return watched
@@ -474,7 +485,7 @@ class _Session:
         # Somebody else takes the GIL whenever it is free, and has it for a whole switch interval. So make that short,
         # and look only at what follows when it has come back: by then the knocking thread has waited longest.
         interval = CROWDED_INTERVAL
-        watched = _Watched(gap)
+        watched = _Watched()
         ends = now() + int(seconds * 1e9)
         while True:
             watched += self.watch(call, gap, 0, interval=interval, quiet=True, hand_over=False)
@@ -484,7 +495,7 @@ class _Session:
 
     def ask(self, call: _Call, seconds: float) -> _Watched:
         """Runs of calls with no bytecode between them, under knocks that soon ask for the GIL."""
-        asked = _Watched(ASKING_INTERVAL)
+        asked = _Watched()
         for _ in range(5):  # on a busy machine, a thread that has just started may come too late
             asked += self.watch(call, ASKING_INTERVAL, seconds, interval=ASKING_INTERVAL, hand_over=False)
             if _asks(asked, ASKING_INTERVAL):
@@ -604,7 +615,7 @@ def _conclude(
         free_share=share,
         free_share_interval=between,
         speedup_bound=bound,
-        longest_hold=max(map(_kept, usual.inside), default=None),
+        longest_hold=max((knock.kept * 1e-9 for knock in usual.inside), default=None),
         stalls=dict(zip(("p50", "p90", "p99", "max"), points, strict=False)),
         switch_interval=session.interval,
         waiting=waiting,
@@ -645,13 +656,22 @@ def _verdict(
 
 
 def _free_share(watched: _Watched) -> tuple[float | None, tuple[float, float] | None]:
-    """The share of a call's time in which the GIL is free, and Wilson's interval of 95 %."""
+    """The share of a call's time in which the GIL is free, and Wilson's interval of 95 %.
+
+    Time in which the call had no CPU is not the call's, whether it had the GIL then or not.
+    """
     free = sum(knock.free for knock in watched.inside)
-    held = sum(1 + knock.wait / (watched.gap * 1e9) for knock in watched.inside if not knock.free)
-    n = free + held
-    if n < 10:
+    kept = [knock for knock in watched.inside if not knock.free]
+    if free + len(kept) < 10 or not watched.gap_sum:
         return None, None
-    share, z = free / n, 1.96
+    gap = watched.gap_sum / watched.gaps
+    held = sum(1 + knock.kept / gap for knock in kept)
+    queued = watched.queued * 1e9 - sum(max(0, knock.holder_queued) for knock in kept)
+    running = max(0.0, free - max(0.0, queued) / gap)
+    n = running + held
+    if not n:
+        return None, None
+    share, z = running / n, 1.96
     middle, half = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     low, high = (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
     return share, (max(0.0, min(low, share)), min(1.0, max(high, share)))
@@ -684,11 +704,6 @@ def _waiting(*watches: _Watched) -> dict[str, float] | None:
         asleep += knock.asleep
     total = on_cpu + queued + asleep
     return {"on_cpu": on_cpu / total, "queued": queued / total, "asleep": asleep / total} if total else None
-
-
-def _kept(knock: Knock) -> float:
-    """How long the call kept that knock waiting, in seconds, without the time in which one of the two had no CPU."""
-    return max(0, knock.wait - max(0, knock.own_queued) - max(0, knock.holder_queued)) * 1e-9
 
 
 def _native_threads() -> set[str] | None:
