@@ -91,9 +91,9 @@ $(VENV)/.package: $(made) setup.py pyproject.toml $(sources)
 	@touch $@
 
 $(VENV)/.tests: $(made) pyproject.toml
-	@echo '== what the tests use: pytest, hypothesis, and other libraries to compare with'
+	@echo '== what the tests use: pytest, hypothesis, other plugins of pytest, and libraries to compare with'
 	@$(python) -m pip install -q --group test
-	@$(python) .ci/add_optional.py oracles
+	@$(python) .ci/add_optional.py oracles plugins
 	@touch $@
 
 $(VENV)/.lint: $(made) pyproject.toml

@@ -1,6 +1,6 @@
 """Install extras and dependency groups as far as there are wheels for this Python, and say aloud what is left out.
 
-python .ci/add_optional.py numba bench oracles     (names of extras or groups in pyproject.toml)
+python .ci/add_optional.py numba bench oracles plugins     (names of extras or groups in pyproject.toml)
 """
 
 import subprocess

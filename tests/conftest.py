@@ -5,6 +5,9 @@ from hypothesis import HealthCheck, settings
 
 from gilfree import backends
 
+# Runs pytest on files of a test's own, to see what gilfree's plugin makes of them. Only the outermost conftest may ask.
+pytest_plugins = ["pytester"]
+
 # The same examples on every run and every machine: a failure seen once can be seen again. `backend` is one name for
 # all the examples of a test, so its being a fixture of function scope does no harm.
 settings.register_profile(
