@@ -11,7 +11,7 @@ from typing import Any
 from gilfree import interpreter
 from gilfree.explore.probe import Probe
 
-__all__ = ["Record", "Run", "default_path", "load", "save", "write"]
+__all__ = ["Record", "Run", "default_path", "load", "save", "write", "write_text"]
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,19 @@ def save(run: Run, path: Path) -> None:
 
 
 def write(data: dict[str, Any], path: Path) -> None:
-    """Write JSON: to a neighbour first, then renamed, so that no half a file is ever there."""
+    """Write JSON, as ``write_text`` does."""
+    write_text(json.dumps(data, indent=1) + "\n", path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a file: to a neighbour first, then renamed, so that no half a file is ever there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)  # still there if it was interrupted
 
 
 def load(path: Path) -> Run:
