@@ -122,6 +122,10 @@ PICTURE = """\
 import io
 from PIL import Image, ImageFilter
 picture = Image.effect_noise((1_200, 800), 50).convert("RGB")"""
+SPARSE = f"""{SHORT}
+from scipy import sparse
+matrix = sparse.csr_array((x, rng.integers(0, 2_000, (2, x.size))))
+vector = x[:2_000]"""
 POINTS = f"{RNG}\npoints = rng.random((5_000, 3))"
 COLUMNS = f'{RNG}\ncolumns = {{"key": rng.integers(0, 100, 200_000), "value": rng.standard_normal(200_000)}}'
 PANDAS = f"{COLUMNS}\nimport io, pandas\nframe = pandas.DataFrame(columns)"
@@ -468,10 +472,11 @@ ROWS = [
     ),
     Row(
         "Files and databases",
-        "os.stat(os.curdir)",
-        "import os",
+        "os.stat(far)",
+        "import os\nfar = './' * 2_000  # a microsecond near by is too short to meet anybody",
         LETS_GO,
         "Modules/posixmodule.c: Py_BEGIN_ALLOW_THREADS around stat",
+        posix=True,
     ),
     Row(
         "Files and databases",
@@ -738,7 +743,7 @@ ROWS = [
     Row(
         "SciPy",
         "matrix @ vector",
-        f'{SHORT}\nimport scipy.sparse\nvector = x[:10_000]\nmatrix = scipy.sparse.random(10_000, 10_000, 0.002, "csr")',
+        SPARSE,
         LETS_GO,
         "sparse/sparsetools/sparsetools.cxx: NPY_BEGIN_THREADS in call_thunk",
     ),
