@@ -1168,9 +1168,11 @@ COLOURS = {
 }
 
 STYLE = """
-:root { color-scheme: light dark; --paper: #fff; --ink: #1b1b1f; --faint: #5c5c66; --line: #d9d9e0; --bar: #0072b226; }
+:root { color-scheme: light dark; --paper: #fff; --ink: #1b1b1f; --faint: #5c5c66; --line: #d9d9e0; --bar: #0072b2;
+  --track: #e6e6ec; }
 @media (prefers-color-scheme: dark) {
-  :root { --paper: #16161a; --ink: #e9e9ee; --faint: #a3a3ae; --line: #36363f; --bar: #56b4e940; }
+  :root { --paper: #16161a; --ink: #e9e9ee; --faint: #a3a3ae; --line: #36363f; --bar: #56b4e9;
+    --track: #2a2a32; }
 }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 72rem; background: var(--paper); color: var(--ink);
@@ -1190,10 +1192,12 @@ th { text-align: left; font-weight: 600; font-size: .85rem; color: var(--faint);
 th, td { padding: .45rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
 th:first-child, td:first-child { padding-left: 0; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; width: 7rem; }
-.share { background: linear-gradient(90deg, var(--bar) var(--share, 0%), transparent 0) no-repeat; }
+.share { display: inline-block; min-width: 5.5rem; padding-bottom: .45rem;
+  background: linear-gradient(90deg, var(--bar) var(--share), var(--track) 0) bottom / 100% .3rem no-repeat; }
 .verdict { white-space: nowrap; width: 9.5rem; }
 .verdict::before { content: ""; display: inline-block; width: .8em; height: .8em; margin-right: .5em;
-  border-radius: 50%; border: 2px solid var(--colour, var(--faint)); background: var(--colour, transparent); }
+  vertical-align: -.08em; border-radius: 50%; border: 2px solid var(--colour, var(--faint));
+  background: var(--colour, transparent); }
 code { font: .9rem/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
 .remark { margin: 0; font-size: .85rem; overflow-wrap: anywhere; }
 .differs { color: var(--ink); font-weight: 600; }
@@ -1203,8 +1207,8 @@ pre { margin: .3rem 0; padding: .6rem; border: 1px solid var(--line); white-spac
 @media (max-width: 44rem) {
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin: 0 0 .5rem 1.3em; }
-  thead { position: absolute; clip-path: inset(50%); }
-  tbody, tr { display: block; }
+  thead { display: block; position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  table, tbody, tr { display: block; }
   tr { padding: .8rem 0; border-bottom: 1px solid var(--line); }
   td { display: flex; justify-content: space-between; padding: .1rem 0; border: 0; width: auto !important; }
   td:first-child { display: block; }
@@ -1271,9 +1275,10 @@ def _line(found: Found) -> str:
     what = f"<code>{escape(found.row.statement)}</code>{remarks}{setup if found.row.setup != 'pass' else ''}"
     numbers = ""
     for name, cell in zip(COLUMNS, found.cells(), strict=True):
-        bar = f' style="--share: {cell}"' if name == "GIL free" and cell != "–" else ""
-        kind = "number share" if bar else "number"
-        numbers += f'<td class="{kind}" data-label="{escape(name)}"{bar}>{escape(cell)}</td>'
+        number = escape(cell)
+        if name == "GIL free" and cell != "–":
+            number = f'<span class="share" style="--share: {number}">{number}</span>'
+        numbers += f'<td class="number" data-label="{escape(name)}">{number}</td>'
     return f'<tr><td>{what}</td><td class="verdict"{_colour(found.word)}>{escape(found.word)}</td>{numbers}</tr>\n'
 
 
