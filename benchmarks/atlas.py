@@ -221,7 +221,7 @@ ROWS = [
         "hashlib.blake2b(data)",
         "import hashlib\ndata = bytes(1_000_000)",
         LETS_GO,
-        "Modules/_blake2: Py_BEGIN_ALLOW_THREADS from 2048 bytes on",
+        "Modules/_blake2, since 3.14 Modules/blake2module.c: Py_BEGIN_ALLOW_THREADS from 2048 bytes on",
     ),
     Row(
         "Compression and hashes",
@@ -278,7 +278,8 @@ ROWS = [
         "Data formats",
         "json.dumps(records, indent=2)",
         f"import json\n{RECORDS}",
-        why="Lib/json/encoder.py: with an indent the encoder may be Python, which depends on the version",
+        HOLDS if sys.version_info >= (3, 13) else YIELDS,
+        "since 3.13 Modules/_json.c indents too; before, Lib/json/encoder.py did",
     ),
     Row("Data formats", "pickle.dumps(records)", f"import pickle\n{RECORDS}", HOLDS, "Modules/_pickle.c never lets go"),
     Row(
@@ -512,7 +513,7 @@ ROWS = [
         "lock.acquire(timeout=0.005)",
         "import threading\nlock = threading.Lock()\nlock.acquire()",
         FREE,
-        "Modules/_threadmodule.c, since 3.13 Python/lock.c: waits without the GIL",
+        "Modules/_threadmodule.c, later Python/thread.c and Python/lock.c: waits without the GIL",
     ),
     Row(
         "Waiting",
@@ -689,12 +690,19 @@ ROWS = [
         HOLDS,
         "multiarray/array_coercion.c: reads Python objects",
     ),
-    Row("NumPy", "np.histogram(x, 100)", ARRAY, why="its ufuncs let go, most of bincount does not"),
+    Row(
+        "NumPy",
+        "np.histogram(x, 100)",
+        ARRAY,
+        LETS_GO,
+        "lib/_histograms_impl.py: ufuncs and bincount",
+    ),
     Row(
         "NumPy",
         "np.bincount(whole)",
         WHOLE,
-        why="multiarray/compiled_base.c: depends on the version; at most a part of it lets go",
+        LETS_GO,
+        "multiarray/compiled_base.c: seeks the largest with the GIL, NPY_BEGIN_ALLOW_THREADS around the counting",
     ),
     Row(
         "NumPy",
@@ -862,7 +870,8 @@ ROWS = [
         "scikit-image",
         "filters.threshold_otsu(image)",
         f"{IMAGE}\nfrom skimage import filters",
-        why="NumPy's bincount and ufuncs",
+        LETS_GO,
+        "calls numpy.bincount, which lets go to count",
     ),
     Row(
         "scikit-image",
@@ -904,7 +913,7 @@ ROWS = [
         "PyArrow",
         "pyarrow.array(numbers)",
         f"import pyarrow\n{NUMBERS}",
-        why="reads Python objects; only opening and closing the builder lets go",
+        why="reads Python objects with the GIL; what Arrow does before and after lets go",
     ),
     # Polars
     Row(
