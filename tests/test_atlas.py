@@ -241,6 +241,22 @@ def test_who_switched_the_gil_on(monkeypatch: pytest.MonkeyPatch) -> None:
     assert atlas.judge(row("new()", ("releases",)), 1).note == ""
 
 
+@pytest.mark.thread_unsafe
+def test_a_verdict_that_differs_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreter, "free_threaded_build", lambda: False)
+    times: list[float] = []
+
+    def probe(*args: Any, seconds: float, **kwargs: Any) -> Probe:
+        times.append(seconds)
+        return made_up("yields" if len(times) == 1 else "holds")
+
+    monkeypatch.setattr(atlas, "probe_in_child", probe)
+    assert not atlas.judge(row("thing()", ("holds",)), 1).differs
+    assert times == [1, 4]
+    assert not atlas.judge(row("thing()", ("holds",)), 1).differs
+    assert times == [1, 4, 1]
+
+
 def test_a_row_for_a_later_python() -> None:
     found = atlas.judge(atlas.Row("NumPy", "later()", since=(4, 0)), 1)
     assert found.word == atlas.NOT_INSTALLED
