@@ -1146,8 +1146,8 @@ class Atlas:
 
 COLUMNS = {
     "GIL free": "the share of a call's time in which another thread can have the GIL",
-    "longest hold": "the longest that another thread was kept from the GIL during a call; on a busy machine other"
-    " programs' time is in it",
+    "longest hold": "the longest that another thread was kept from the GIL during a call, without the time in which one"
+    " of the two had no CPU (where the system tells, as Linux does)",
     "a call": "how long a call took",
 }
 WORDS = VERDICTS | {

@@ -61,6 +61,8 @@ cdef extern from "clocks.h":
     int64_t gilfree_preemptions() nogil
     void gilfree_quiet_thread() nogil
 
+__tracebackhide__ = True  # see gilfree/explore/probe.py
+
 # Knocks kept between two collections: at one each 0.05 ms, more than five seconds' worth. The rest is not recorded.
 cdef enum:
     CAPACITY = 131072

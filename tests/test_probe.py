@@ -234,9 +234,9 @@ def knock(wait: int, *, free: bool = False, let_in: bool = False, cpu: int = 0, 
 
 
 def watched(*knocks: Knock, witnesses: int = 0, runs: int = 10) -> module._Watched:
-    return module._Watched(
-        calls=100, runs=runs, witnesses=witnesses, busy=1.0, wall=1.0, knocks=list(knocks), gaps=9, gap_sum=9_000_000
-    )
+    found = module._Watched(1e-3, calls=100, runs=runs, witnesses=witnesses, busy=1.0, wall=1.0, knocks=list(knocks))
+    assert found.gap == 1_000_000
+    return found
 
 
 def test_share_of_free_knocks() -> None:
@@ -246,6 +246,10 @@ def test_share_of_free_knocks() -> None:
     share, between = module._free_share(watched(*[knock(0, free=True)] * 90, *[knock(2_000_000)] * 10))
     assert share == 90 / 120
     assert between is not None
+    # Knocks that came half as often as they should stand for twice the time.
+    late = watched(*[knock(0, free=True)] * 90, *[knock(2_000_000)] * 10)
+    late.gaps, late.gap_sum = 99, 99 * 2_000_000
+    assert module._free_share(late)[0] == 90 / 110
     # Wilson's interval for 90 of 120, as computed by hand.
     assert between == pytest.approx((0.6656, 0.8189), abs=1e-4)
 

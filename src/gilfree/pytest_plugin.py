@@ -30,7 +30,6 @@ class Gil:
         __tracebackhide__ = True
         from gilfree.explore.probe import assert_releases_gil
 
-        _hide_the_probe()
         assert_releases_gil(func, *args, **kwargs)
 
     def probe(self, func: Callable[..., object], /, *args: Any, **kwargs: Any) -> "Probe":
@@ -38,7 +37,6 @@ class Gil:
         __tracebackhide__ = True
         from gilfree.explore.probe import probe
 
-        _hide_the_probe()
         return probe(func, *args, **kwargs)
 
     def max_stall(self, func: Callable[..., object], /, *args: Any, **kwargs: Any) -> float:
@@ -46,7 +44,6 @@ class Gil:
         __tracebackhide__ = True
         from gilfree.explore.probe import max_stall
 
-        _hide_the_probe()
         return max_stall(func, *args, **kwargs)
 
 
@@ -54,15 +51,6 @@ class Gil:
 def gil() -> Gil:
     """Does it let go of the GIL? ``gil.assert_released(func, *args)``, ``gil.probe(...)``, ``gil.max_stall(...)``."""
     return Gil()
-
-
-def _hide_the_probe() -> None:
-    """Leave the frames between a test and what it probes out of pytest's tracebacks."""
-    from gilfree import _heartbeat
-    from gilfree.explore import probe
-
-    for module in (probe, _heartbeat):
-        vars(module)["__tracebackhide__"] = True  # in a function it hides one frame, in a module all
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -29,6 +29,9 @@ import numpy as np
 from gilfree import interpreter
 from gilfree._heartbeat import Heartbeat, crowded, now
 
+# To pytest: what lies between a test and what it probes says nothing to the reader of a traceback.
+__tracebackhide__ = True
+
 __all__ = ["LETS_GO", "VERDICTS", "HeldError", "Probe", "assert_releases_gil", "max_stall", "measure", "probe"]
 
 # What each verdict says, as the end of "it ...".
@@ -383,6 +386,7 @@ class _Call:
 class _Watched:
     """Some runs' worth of knocks."""
 
+    asked_gap: float
     calls: int = 0
     runs: int = 0
     witnesses: int = 0
@@ -393,12 +397,17 @@ class _Watched:
     thread_cpu: float = 0.0
     knocks: list[Knock] = field(default_factory=list)
     gaps: int = 0  # between a knock and the next of the same run: how many,
-    gap_sum: int = 0  # and ns of all; a busy machine makes them longer than was asked for
+    gap_sum: int = 0  # and ns of all
 
     def __iadd__(self, other: Self) -> Self:
-        for name in [entry.name for entry in fields(self)]:
+        for name in [entry.name for entry in fields(self)[1:]]:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         return self
+
+    @property
+    def gap(self) -> float:
+        """Mean time between two knocks, in ns: a busy machine makes it longer than was asked for."""
+        return self.gap_sum / self.gaps if self.gaps >= 10 else self.asked_gap * 1e9
 
     @property
     def inside(self) -> list[Knock]:
@@ -442,7 +451,7 @@ class _Session:
         over, who gets it all the same is a witness, and no run starts later.
         """
         interval = interval or self.interval
-        watched = _Watched()
+        watched = _Watched(gap)
         heart = Heartbeat(gap, seed=now() & 0xFFFF_FFFF)
         _alive.add(heart)
         try:
@@ -485,7 +494,7 @@ class _Session:
         # Somebody else takes the GIL whenever it is free, and has it for a whole switch interval. So make that short,
         # and look only at what follows when it has come back: by then the knocking thread has waited longest.
         interval = CROWDED_INTERVAL
-        watched = _Watched()
+        watched = _Watched(gap)
         ends = now() + int(seconds * 1e9)
         while True:
             watched += self.watch(call, gap, 0, interval=interval, quiet=True, hand_over=False)
@@ -495,7 +504,7 @@ class _Session:
 
     def ask(self, call: _Call, seconds: float) -> _Watched:
         """Runs of calls with no bytecode between them, under knocks that soon ask for the GIL."""
-        asked = _Watched()
+        asked = _Watched(ASKING_INTERVAL)
         for _ in range(5):  # on a busy machine, a thread that has just started may come too late
             asked += self.watch(call, ASKING_INTERVAL, seconds, interval=ASKING_INTERVAL, hand_over=False)
             if _asks(asked, ASKING_INTERVAL):
@@ -662,14 +671,11 @@ def _free_share(watched: _Watched) -> tuple[float | None, tuple[float, float] | 
     """
     free = sum(knock.free for knock in watched.inside)
     kept = [knock for knock in watched.inside if not knock.free]
-    if free + len(kept) < 10 or not watched.gap_sum:
-        return None, None
-    gap = watched.gap_sum / watched.gaps
-    held = sum(1 + knock.kept / gap for knock in kept)
+    held = sum(1 + knock.kept / watched.gap for knock in kept)
     queued = watched.queued * 1e9 - sum(max(0, knock.holder_queued) for knock in kept)
-    running = max(0.0, free - max(0.0, queued) / gap)
+    running = max(0.0, free - max(0.0, queued) / watched.gap)
     n = running + held
-    if not n:
+    if n < 10:
         return None, None
     share, z = running / n, 1.96
     middle, half = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
