@@ -249,9 +249,10 @@ def probe(func: Callable[..., object], /, *args: Any, **kwargs: Any) -> Probe:
     -----
     A witness is a thread that got the GIL inside the call while nobody could have asked for it. ``free_share`` comes
     from knocks at random moments: those that come while another one waits would have found the GIL held, so a wait
-    counts for as many knocks as would have come in it. Its interval is Wilson's (E. B. Wilson, "Probable inference, the
-    law of succession, and statistical inference", 1927). ``stalls`` are the waits of a thread that comes back to the
-    GIL a millisecond after it last had it, under the switch interval of the process.
+    counts for as many knocks as would have come in it; time in which the call had no CPU is left out (on Linux, which
+    tells). Its interval is Wilson's (E. B. Wilson, "Probable inference, the law of succession, and statistical
+    inference", 1927). ``stalls`` are the waits of a thread that comes back to the GIL a millisecond after it last had
+    it, under the switch interval of the process.
     """
     return measure(func, args, kwargs)
 
@@ -261,8 +262,8 @@ def assert_releases_gil(func: Callable[..., object], /, *args: Any, **kwargs: An
 
     Judged by a witness alone, never by how long something took, so load on the machine makes it slower and not wrong.
     It passes at the first moment in which another thread got the GIL inside a call though nobody can have asked for it.
-    It fails when the calls refused all who asked, or when two to five seconds of calls, and more of them the longer
-    each is, brought no witness. The error's text is a whole probe's. Without a GIL it passes.
+    It fails when the calls refused all who asked, or when two to five seconds of calls brought no witness. The error's
+    text is a whole probe's. Without a GIL it passes.
 
     Other threads of this process that compute in Python meanwhile take the GIL at each chance and hide witnesses; where
     none comes through, the error says that it cannot tell.
