@@ -1130,7 +1130,8 @@ class Atlas:
         """Where it was found, in a line."""
         here = self.machine
         gil = "with its GIL" if here["gil_enabled"] else "without a GIL"
-        return f"Python {python()} {gil}, {here['cpu']}, {here['cpus']} CPUs, {here['system']}, {self.date}"
+        system = here["system"].partition("-")[0]  # the rest is for bug reports, and in the JSON
+        return f"Python {python()} {gil}, {here['cpu']}, {here['cpus']} CPUs, {system}, {self.date}"
 
     def summary(self) -> str:
         """How many of each, in a line."""
