@@ -2,7 +2,7 @@
 
     python benchmarks/atlas.py                                 all rows, a few minutes; writes results/atlas-<python>.*
     python benchmarks/atlas.py --only numpy --only json        rows whose group or statement has one of these words
-    python benchmarks/atlas.py --time 3 --output /tmp/atlas    more seconds for each row, another folder
+    python benchmarks/atlas.py --time 3 --output elsewhere     more seconds for each row, another folder
 
 Libraries that are not here show as "not installed"; to have them all:
 

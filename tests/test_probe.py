@@ -39,12 +39,16 @@ needs_a_gil = pytest.mark.skipif(not interpreter.gil_enabled(), reason="there is
 @pytest.mark.parametrize("name", PIECES)
 def test_verdict(name: str) -> None:
     found: list[str] = []
-    while right(name) not in found and len(found) < 5:
-        probed = measure(PIECES[name][0], seconds=0.5)
+    for seconds in (0.5, 0.5, 1, 2, 4):  # load can hide a witness for a while, and change a class
+        probed = measure(PIECES[name][0], seconds=seconds)
         found.append(probed.verdict)
-        assert (probed.verdict in LETS_GO) is lets_go(name), probed
-        assert (probed.witnesses > 0) is (interpreter.gil_enabled() and lets_go(name)), probed
-    assert right(name) in found
+        if not lets_go(name):  # but it can fake none, not once
+            assert probed.witnesses == 0, probed
+            assert probed.verdict not in LETS_GO, probed
+        if probed.verdict == right(name):
+            assert (probed.witnesses > 0) is (interpreter.gil_enabled() and lets_go(name)), probed
+            return
+    pytest.fail(f"{right(name)} is right, and five probes said {', '.join(found)}")
 
 
 # A failure takes some seconds, and each of these is another reason to fail.
@@ -202,7 +206,7 @@ with _Session() as session:
 def test_no_false_answer_in_a_crowd(busy: int, restless: int) -> None:
     """Where another Python thread takes each chance, "cannot tell" is an answer and "holds" would be a lie."""
     body = """
-found = [measure(spin, (0, 0.01), seconds=0.3).verdict for _ in range(3)]
+found = [measure(spin, (0, 0.01)).verdict for _ in range(3)]
 found += [measure(bytecode, seconds=0.3).verdict for _ in range(3)]
 try:
     assert_releases_gil(spin, 0, 0.01)
