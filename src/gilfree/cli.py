@@ -254,10 +254,6 @@ def _probe(options: argparse.Namespace) -> int:
     from gilfree.explore.probe import INTERVAL, SECONDS
 
     many = len(options.statement) > 1
-    if many:
-        _require("rich", "the table of several statements")
-    if options.plot:
-        _require("matplotlib", "the picture")
     setup = "\n".join(options.setup) or "pass"
     settings = {
         "seconds": SECONDS if options.time is None else options.time,
@@ -266,6 +262,10 @@ def _probe(options: argparse.Namespace) -> int:
     }
     for text in options.statement:
         statement.check(text, setup)  # all of them, before the first is run
+    if many and options.json != HERE:
+        _require("rich", "the table of several statements", ", or ask for --json")
+    if options.plot:
+        _require("matplotlib", "the picture")
     found = []
     for number, text in enumerate(options.statement, 1):
         if sys.stderr.isatty():
