@@ -38,6 +38,8 @@ def probe_in_child(
 ) -> Probe:
     """Probe in a fresh Python, so that no thread of this one has to wait, and a call that never returns is stopped.
 
+    As with everything that ``multiprocessing`` spawns, a script that calls this needs ``if __name__ == "__main__":``.
+
     Parameters
     ----------
     target : str or callable
