@@ -37,7 +37,7 @@ HINTS = {
     "holds": ("`with nogil:`", "nogil=True", "`noexcept`", "object touched inside"),
     "holds-blocked": ("Py_BEGIN_ALLOW_THREADS",),
     "yields": ("bytecode",),
-    "inconclusive": ("`with nogil:`",),
+    "inconclusive": ("cannot tell",),
 }
 
 Run = Callable[..., pytest.RunResult]
@@ -123,7 +123,7 @@ def test_fails_by_itself():
 
 def assert_explained(text: str) -> None:
     """A failure says what the verdict is, what it rests on, and what to look at."""
-    assert "the GIL was not released" in text
+    assert "the GIL was" in text
     verdict = re.search(r"verdict +(\S+)\n", text)
     assert verdict, text
     assert all(hint in text for hint in HINTS[verdict[1]]), text
