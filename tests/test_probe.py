@@ -212,7 +212,7 @@ try:
     assert_releases_gil(spin, 0, 0.01)
     said = "released"
 except HeldError as error:
-    said = str(error).splitlines()[0]
+    said = str(error).partition(":")[0]
 print(*found, said, sep=";")"""
     *found, said = crowd(body, busy, restless).split(";")
     assert set(found[:3]) <= {"releases", "partial", "inconclusive"}
@@ -225,7 +225,10 @@ def test_cannot_tell_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module._Session, "finds_witness", lambda *_: False)
     doubtful = replace(measure(spin, (1e-3,), seconds=0.05), verdict="inconclusive", why="somebody was in the way")
     monkeypatch.setattr(module, "measure", lambda *_: doubtful)
-    with pytest.raises(HeldError, match=r"cannot tell whether the GIL was released\n(.*\n)+.*somebody was in the way"):
+    with pytest.raises(
+        HeldError,
+        match=r"cannot tell whether the GIL was released: .* is inconclusive\n(.*\n)+.*somebody was in the way",
+    ):
         assert_releases_gil(spin, 1e-3)
 
 
@@ -598,11 +601,11 @@ def test_names(func: Callable[..., object], name: str) -> None:
 
 @pytest.mark.parametrize("verdict", sorted(HOLDS))
 def test_hints(probed: Probe, verdict: str) -> None:
-    """Each says what to look at; only of a function that computes it may be a Cython loop."""
+    """Each says what to look at."""
     hint = module.hint(replace(probed, verdict=verdict))
     words = {"holds": "nogil", "holds-blocked": "Py_BEGIN_ALLOW_THREADS", "yields": "only native code can"}
     assert words[verdict] in hint
-    if verdict == "holds":
+    if verdict != "holds-blocked":
         assert "noexcept" in hint
         assert "object touched inside" in hint
 

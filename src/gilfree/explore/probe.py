@@ -283,9 +283,9 @@ def assert_releases_gil(func: Callable[..., object], /, *args: Any, **kwargs: An
             return
     found = measure(func, args, kwargs)
     if found.verdict == "inconclusive":
-        raise HeldError(f"cannot tell whether the GIL was released\n{found}")
+        raise HeldError(f"cannot tell whether the GIL was released: {found.name} is {found.verdict}\n{found}")
     if found.verdict not in LETS_GO:
-        raise HeldError(f"the GIL was not released\n{found}\n\n{hint(found)}")
+        raise HeldError(f"the GIL was not released: {found.name} {found.verdict}\n{found}\n\n{hint(found)}")
 
 
 def max_stall(func: Callable[..., object], /, *args: Any, **kwargs: Any) -> float:
@@ -309,17 +309,24 @@ def max_stall(func: Callable[..., object], /, *args: Any, **kwargs: Any) -> floa
 
 def hint(found: Probe) -> str:
     """What to look at in the source of a function that does not let go."""
-    if found.verdict == "yields":
-        return "It is bytecode, which holds the GIL; only native code can let go of it."
     if found.verdict == "holds-blocked":
         return (
             "It waits and holds the GIL: put Py_BEGIN_ALLOW_THREADS around the system call (ctypes: CDLL, not PyDLL)."
         )
-    return (
-        "Look for: a loop outside `with nogil:` (Cython); a missing nogil=True (Numba), py::gil_scoped_release"
-        " (pybind11) or Python::detach (PyO3); a Cython function without `noexcept`, which takes the GIL after each"
-        " call; a Python object touched inside the loop; an input so small that the library does not bother."
+    look = (
+        "Look for:\n"
+        "- a loop outside `with nogil:` (Cython), a missing nogil=True (Numba), py::gil_scoped_release (pybind11)\n"
+        "  or Python::detach (PyO3)\n"
+        "- a Cython function without `noexcept`, which takes the GIL after each call\n"
+        "- a Python object touched inside the loop\n"
+        "- an input so small that the library does not bother"
     )
+    if found.verdict == "yields":
+        return (
+            "It is bytecode, which holds the GIL, or native calls that are too short to be told from it;\n"
+            f"only native code can let go. If there is some, {look[0].lower()}{look[1:]}"
+        )
+    return look
 
 
 # --- how it is measured ----------------------------------------------------------------------------------------------
