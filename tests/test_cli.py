@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import child
 import numpy as np
 import pytest
 
@@ -287,6 +288,27 @@ def test_probe_interrupted() -> None:
     assert process.returncode == 130
     assert printed == ""
     assert "interrupted, nothing was written" in said
+
+
+def test_probe_interrupted_at_once() -> None:
+    """As a terminal does it, to the child too, and before that has got anywhere: no traceback is seen."""
+    if sys.platform == "win32":
+        pytest.skip("no SIGINT to send to a group of processes there")
+    code = """
+import multiprocessing.context, os, signal, sys
+from gilfree import cli
+start = multiprocessing.context.SpawnProcess.start
+def start_and_interrupt(child):
+    start(child)
+    os.kill(child.pid, signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGINT)
+multiprocessing.context.SpawnProcess.start = start_and_interrupt
+sys.exit(cli.main(["probe", "pass"]))
+"""
+    done = child.python(code)
+    assert done.returncode == 130
+    assert done.stdout == ""
+    assert done.stderr == "gilfree: interrupted, nothing was written\n"
 
 
 def test_the_command_lines_verdicts_are_the_probes() -> None:

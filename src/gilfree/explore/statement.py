@@ -8,7 +8,8 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -78,7 +79,8 @@ def probe_in_child(
     ours, theirs = context.Pipe(duplex=False)
     # Not a daemon: those may not have children, and who knows what the statement does.
     child = context.Process(target=_child, args=(theirs, name, target, setup, args, kwargs or {}, seconds, interval))
-    child.start()
+    with _no_interrupts():
+        child.start()
     theirs.close()
     try:
         if not ours.poll(timeout):
@@ -94,6 +96,19 @@ def probe_in_child(
     if kind == "error":
         raise StatementError(answer)
     return Probe.from_dict(answer)
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Put Ctrl-C off, here and in a child that is started meanwhile, until that can take care of itself."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def check(statement: str, setup: str = "pass") -> None:
@@ -152,6 +167,8 @@ def _child(
 ) -> None:
     """Body of the child process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then kills this
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a statement that prints would do so a hundred thousand times
     try:
         func: Callable[..., object]
