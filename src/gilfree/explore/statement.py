@@ -79,10 +79,10 @@ def probe_in_child(
     ours, theirs = context.Pipe(duplex=False)
     # Not a daemon: those may not have children, and who knows what the statement does.
     child = context.Process(target=_child, args=(theirs, name, target, setup, args, kwargs or {}, seconds, interval))
-    with _no_interrupts():
-        child.start()
-    theirs.close()
     try:
+        with _no_interrupts():
+            child.start()
+        theirs.close()
         if not ours.poll(timeout):
             return _timed_out(name, timeout)
         kind, answer = ours.recv()
@@ -90,9 +90,10 @@ def probe_in_child(
         child.join()
         raise StatementError(f"{name}: the child process ended with status {child.exitcode}") from None
     finally:
+        if child.pid is not None:
+            child.kill()  # before its pipe goes, of which it would complain
+            child.join()
         ours.close()
-        child.kill()
-        child.join()
     if kind == "error":
         raise StatementError(answer)
     return Probe.from_dict(answer)
