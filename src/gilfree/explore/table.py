@@ -91,8 +91,9 @@ def proof(probed: Probe | None) -> str:
     """The verdict in a word, and for how much of its time the GIL is free where a witness saw that it is."""
     if probed is None:
         return "–"
-    seen = probed.witnesses and probed.free_share is not None
-    return f"{probed.verdict} {probed.free_share:.0%}" if seen else probed.verdict
+    if not probed.witnesses or probed.free_share is None:
+        return probed.verdict
+    return f"{probed.verdict} {min(probed.free_share, 0.99):.0%}"  # two digits: the table has to fit a terminal
 
 
 def duration(seconds: float) -> str:
