@@ -273,13 +273,22 @@ def test_a_statement_that_prints(capfd: pytest.CaptureFixture[str]) -> None:
     assert "machine" in json.loads(capfd.readouterr().out)
 
 
+# A shell starts what it puts into the background deaf to it, and all that this starts is deaf, too.
+HEARS_CTRL_C = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
+
 def test_probe_interrupted() -> None:
     """Ctrl-C stops the child too, and nothing is written."""
     if sys.platform == "win32":
         pytest.skip("no SIGINT to send to another process there")
-    words = [sys.executable, "-m", "gilfree", "probe", "print('begun', file=sys.stderr, flush=True); time.sleep(60)"]
+    code = HEARS_CTRL_C + "from gilfree import cli; sys.exit(cli.main(sys.argv[1:]))"
+    words = ["probe", "print('begun', file=sys.stderr, flush=True); time.sleep(60)", "-s", "import sys, time"]
     with subprocess.Popen(
-        [*words, "-s", "import sys, time"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, *words],
+        env=child.environment(),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "begun\n"
@@ -294,8 +303,10 @@ def test_probe_interrupted_at_once() -> None:
     """As a terminal does it, to the child too, and before that has got anywhere: no traceback is seen."""
     if sys.platform == "win32":
         pytest.skip("no SIGINT to send to a group of processes there")
-    code = """
-import multiprocessing.context, os, signal, sys
+    code = (
+        HEARS_CTRL_C
+        + """
+import multiprocessing.context, os
 from gilfree import cli
 start = multiprocessing.context.SpawnProcess.start
 def start_and_interrupt(child):
@@ -305,6 +316,7 @@ def start_and_interrupt(child):
 multiprocessing.context.SpawnProcess.start = start_and_interrupt
 sys.exit(cli.main(["probe", "pass"]))
 """
+    )
     done = child.python(code)
     assert done.returncode == 130
     assert done.stdout == ""
