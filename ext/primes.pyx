@@ -6,8 +6,8 @@ below 2**64 passes both: the 31 894 014 strong pseudoprimes to base 2 there are 
 one fails the Lucas test (D. Jacobsen, "Pseudoprime Statistics, Tables, and Data").
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memset
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 from gil cimport PyThreadState, let_go, take_back
 from tickets cimport take
@@ -37,12 +37,24 @@ cdef extern from *:
     uint64_t gilfree_product(uint64_t a, uint64_t b, uint64_t *high) nogil     # the 128-bit product: low, and high
     int gilfree_top_bit(uint64_t n) nogil                   # of n > 0
 
+cdef extern from "sieve.h":
+    const uint8_t GILFREE_WHEEL[8]
+    void gilfree_sieve_prepare() nogil
+    void gilfree_sieve_segment(
+        uint8_t *flags, int64_t length, int64_t first, int64_t block, const uint32_t *base, int64_t bases, int32_t *at,
+        int64_t *used,
+    ) nogil
+    void gilfree_mark(uint8_t *row, int64_t length, uint64_t low, const uint64_t *primes, int64_t n) nogil
+    int64_t gilfree_count(const uint8_t *flags, int64_t length) nogil
+    void gilfree_extract(const uint8_t *flags, int64_t length, uint64_t low, uint64_t *out, uint64_t *end) nogil
+
+gilfree_sieve_prepare()
+
 cdef enum:
     SMALL = 17          # odd primes below 67: four of five odd numbers have one of them as a factor
     TOGETHER = 4        # numbers tested side by side
     UNKNOWN = 2         # neither prime nor composite as yet
-    BLOCK = 1024        # numbers a unit of count_by_test
-    SEGMENT = 1 << 20   # numbers a unit of count_by_sieve: 512 KiB of flags, odd numbers only, half a usual L2 cache
+    TESTED = 512        # bytes of a row, eight numbers each, that `test` collects for one run
 
 # p divides n exactly when n * (1 / p modulo 2**64) is at most (2**64 - 1) / p: a multiplication for a division
 # (T. Granlund, P. Montgomery, "Division by Invariant Integers using Multiplication", 1994).
@@ -278,125 +290,166 @@ cdef inline uint64_t mask(uint64_t bit) noexcept nogil:
     return 0 - (bit & 1)
 
 
-# --- how many primes in a range? -------------------------------------------------------------------------------------
+# --- which primes are in a range? ------------------------------------------------------------------------------------
+#
+# One bit a number coprime to 30, one byte 30 numbers: see sieve.h. `first` is the byte of all numbers at which a row
+# begins, a unit is a segment of it, and `flags` holds the whole row's bits, where they are kept. In the first and the last
+# byte, `head` and `tail` are ones for the numbers of the range.
 
-def count_by_test(
-    uint64_t start, uint64_t last, uint64_t[::1] count, int64_t[::1] tickets, Py_ssize_t most, bint release
+def sieve(
+    int64_t first, int64_t length, int64_t segment, int64_t block, uint8_t head, uint8_t tail,
+    const uint32_t[::1] base, const uint8_t[::1] marks, uint8_t[::1] flags, int64_t[::1] counts,
+    uint8_t[::1] scratch, int32_t[::1] turns, int64_t[::1] tickets, Py_ssize_t most, bint release,
 ):
-    """Add the primes in [start, last] to ``count[0]``, one worker's own, testing each number; a unit is a block."""
-    cdef PyThreadState *gil = let_go(release)
-    cdef bint more = _count_by_test(start, last, &count[0], &tickets[0], most)
-    take_back(gil)
-    return more
+    """Find the primes of a row of ``length`` bytes: their bits into ``flags``, their number by segment into ``counts``.
 
-
-cdef bint _count_by_test(
-    uint64_t start, uint64_t last, uint64_t *count, int64_t *tickets, Py_ssize_t most
-) noexcept nogil:
-    cdef int64_t block = 0, end = 0
-    cdef uint64_t n, length, i
-    cdef uint64_t numbers[BLOCK]
-    cdef uint8_t answers[BLOCK]
-    while most != 0:
-        if not take(tickets, &block, &end):
-            return False
-        most -= 1
-        while block < end:
-            n = start + <uint64_t> block * BLOCK
-            length = last - n + 1 if last - n < BLOCK else BLOCK
-            for i in range(length):
-                numbers[i] = n + i
-            _is_prime_run(numbers, answers, <int64_t> length)
-            for i in range(length):
-                count[0] += answers[i]
-            block += 1
-    return True
-
-
-def sieve_odd(uint8_t[::1] composite, int64_t[::1] tickets, Py_ssize_t most, bint release):
-    """Set ``composite[i]``, all zero before, to whether 2i + 1 is no prime; the whole of it is one unit."""
-    cdef PyThreadState *gil = let_go(release)
-    cdef bint more = _sieve_odd(&composite[0], composite.shape[0], &tickets[0], most)
-    take_back(gil)
-    return more
-
-
-cdef bint _sieve_odd(uint8_t *composite, int64_t length, int64_t *tickets, Py_ssize_t most) noexcept nogil:
-    cdef int64_t first = 0, last = 0, i = 1, multiple
-    if most == 0 or not take(tickets, &first, &last):
-        return False
-    composite[0] = 1
-    while 2 * i * (i + 1) < length:     # the index of (2i + 1) ** 2
-        if not composite[i]:
-            multiple = 2 * i * (i + 1)
-            while multiple < length:
-                composite[multiple] = 1
-                multiple += 2 * i + 1
-        i += 1
-    return True
-
-
-def count_by_sieve(
-    uint64_t start, uint64_t last, const uint32_t[::1] base, uint64_t[::1] count, uint8_t[::1] composite,
-    int64_t[::1] tickets, Py_ssize_t most, bint release,
-):
-    """Add the primes in [start, last] to ``count[0]``; a unit is a segment, whose flags are in ``composite``.
-
-    ``base`` holds the odd primes up to the root of ``last``; ``composite`` has SEGMENT // 2 bytes. Both it and
-    ``count`` are one worker's own.
+    ``base`` holds the primes from 7 up to the root of the last number, or those that ``marks``, which is empty or as long
+    as the row, has no zeros for. ``flags`` may be empty. One worker's own: ``scratch``, of segment + 2 * (largest of
+    ``base`` + 1) + 1024 bytes, and ``turns``, as long as ``base``.
     """
     cdef PyThreadState *gil = let_go(release)
-    cdef bint more = _count_by_sieve(
-        start, last, &base[0], base.shape[0], &count[0], &composite[0], &tickets[0], most
+    cdef bint more = _sieve(
+        first, length, segment, block, head, tail, &base[0], base.shape[0], &marks[0] if marks.shape[0] else NULL,
+        &flags[0] if flags.shape[0] else NULL, &counts[0], &scratch[0], &turns[0], &tickets[0], most,
     )
     take_back(gil)
     return more
 
 
-cdef bint _count_by_sieve(
-    uint64_t start, uint64_t last, const uint32_t *base, int64_t bases, uint64_t *count, uint8_t *composite,
+cdef bint _sieve(
+    int64_t first, int64_t length, int64_t segment, int64_t block, uint8_t head, uint8_t tail, const uint32_t *base,
+    int64_t bases, const uint8_t *marks, uint8_t *flags, int64_t *counts, uint8_t *scratch, int32_t *turns,
     int64_t *tickets, Py_ssize_t most,
 ) noexcept nogil:
-    cdef int64_t segment = 0, end = 0
-    cdef uint64_t low, high
+    cdef int64_t unit = 0, last_unit = 0, used, at, size, i
+    cdef uint8_t *bits = scratch + (base[bases - 1] + 1 if bases else 0)
     while most != 0:
-        if not take(tickets, &segment, &end):
+        if not take(tickets, &unit, &last_unit):
             return False
         most -= 1
-        while segment < end:
-            low = start + <uint64_t> segment * SEGMENT
-            high = last if last - low < SEGMENT else low + SEGMENT - 1
-            count[0] += _count_segment(low, high, base, bases, composite)
-            segment += 1
+        used = 0
+        while unit < last_unit:
+            at = unit * segment
+            size = min(segment, length - at)
+            gilfree_sieve_segment(bits, size, first + at, block, base, bases, turns, &used)
+            if marks != NULL:
+                for i in range(size):
+                    bits[i] &= marks[at + i]
+            _trim(bits, at, size, length, head, tail)
+            counts[unit] = gilfree_count(bits, size)
+            if flags != NULL:
+                memcpy(flags + at, bits, size)
+            unit += 1
     return True
 
 
-cdef uint64_t _count_segment(
-    uint64_t low, uint64_t high, const uint32_t *base, int64_t bases, uint8_t *composite
+cdef inline void _trim(uint8_t *bits, int64_t at, int64_t size, int64_t length, uint8_t head, uint8_t tail) noexcept nogil:
+    """Clear the bits outside the range in the segment that begins at byte ``at`` of the row."""
+    if at == 0:
+        bits[0] &= head
+    if at + size == length:
+        bits[size - 1] &= tail
+
+
+def mark(
+    int64_t first, int64_t length, const uint64_t[::1] primes, uint8_t[::1] row,
+    int64_t[::1] tickets, Py_ssize_t most, bint release,
+):
+    """Clear the bits of the multiples of ``primes`` in ``row``, one worker's own; a unit is a prime."""
+    cdef PyThreadState *gil = let_go(release)
+    cdef bint more = _mark(first, length, &primes[0], &row[0], &tickets[0], most)
+    take_back(gil)
+    return more
+
+
+cdef bint _mark(
+    int64_t first, int64_t length, const uint64_t *primes, uint8_t *row, int64_t *tickets, Py_ssize_t most
 ) noexcept nogil:
-    """Primes in [low, high]: the sieve of Eratosthenes over its odd numbers."""
-    cdef uint64_t found = low <= 2 <= high
-    cdef uint64_t odd = low | 1         # flag i stands for odd + 2i
-    cdef uint64_t p, multiple
-    cdef int64_t length, i, k
-    if odd > high:
-        return found
-    length = <int64_t> ((high - odd) // 2 + 1)
-    memset(composite, 0, length)
-    for i in range(bases):
-        p = base[i]
-        multiple = p * p
-        if multiple > high:
-            break
-        if multiple < odd:
-            multiple = (odd + p - 1) // p * p
-            multiple += p if multiple % 2 == 0 else 0
-        k = <int64_t> ((multiple - odd) // 2)
-        while k < length:
-            composite[k] = 1
-            k += <int64_t> p
-    if odd == 1:
-        composite[0] = 1
-    for i in range(length):
-        found += 1 - composite[i]
-    return found
+    cdef int64_t begin = 0, end = 0
+    while most != 0:
+        if not take(tickets, &begin, &end):
+            return False
+        most -= 1
+        gilfree_mark(row, length, 30 * <uint64_t> first, primes + begin, end - begin)
+    return True
+
+
+def test(
+    int64_t first, int64_t length, int64_t segment, uint8_t head, uint8_t tail, uint8_t[::1] flags, int64_t[::1] counts,
+    int64_t[::1] tickets, Py_ssize_t most, bint release,
+):
+    """What ``sieve`` finds, by a test of each number."""
+    cdef PyThreadState *gil = let_go(release)
+    cdef bint more = _test(
+        first, length, segment, head, tail, &flags[0] if flags.shape[0] else NULL, &counts[0], &tickets[0], most
+    )
+    take_back(gil)
+    return more
+
+
+cdef bint _test(
+    int64_t first, int64_t length, int64_t segment, uint8_t head, uint8_t tail, uint8_t *flags, int64_t *counts,
+    int64_t *tickets, Py_ssize_t most,
+) noexcept nogil:
+    cdef int64_t unit = 0, last_unit = 0, at, end, i
+    cdef uint64_t numbers[8 * TESTED]
+    cdef uint8_t answers[8 * TESTED]
+    cdef uint8_t bits[TESTED]
+    cdef int64_t size, j
+    while most != 0:
+        if not take(tickets, &unit, &last_unit):
+            return False
+        most -= 1
+        while unit < last_unit:
+            counts[unit] = 0
+            at = unit * segment
+            end = min(at + segment, length)
+            while at < end:
+                size = min(TESTED, end - at)
+                for i in range(size):
+                    for j in range(8):
+                        numbers[8 * i + j] = 30 * <uint64_t> (first + at + i) + GILFREE_WHEEL[j]
+                _is_prime_run(numbers, answers, 8 * size)
+                for i in range(size):
+                    bits[i] = 0
+                    for j in range(8):
+                        bits[i] |= answers[8 * i + j] << j
+                _trim(bits, at, size, length, head, tail)
+                counts[unit] += gilfree_count(bits, size)
+                if flags != NULL:
+                    memcpy(flags + at, bits, size)
+                at += size
+            unit += 1
+    return True
+
+
+def extract(
+    int64_t first, int64_t segment, const uint8_t[::1] flags, const int64_t[::1] offsets, uint64_t[::1] out,
+    int64_t[::1] tickets, Py_ssize_t most, bint release,
+):
+    """Write the numbers of each segment's bits into ``out[offsets[segment]:offsets[segment + 1]]``."""
+    cdef PyThreadState *gil = let_go(release)
+    cdef bint more = _extract(
+        first, flags.shape[0], segment, &flags[0], &offsets[0], &out[0], &tickets[0], most
+    )
+    take_back(gil)
+    return more
+
+
+cdef bint _extract(
+    int64_t first, int64_t length, int64_t segment, const uint8_t *flags, const int64_t *offsets, uint64_t *out,
+    int64_t *tickets, Py_ssize_t most,
+) noexcept nogil:
+    cdef int64_t unit = 0, last_unit = 0, at
+    while most != 0:
+        if not take(tickets, &unit, &last_unit):
+            return False
+        most -= 1
+        while unit < last_unit:
+            at = unit * segment
+            gilfree_extract(
+                flags + at, min(segment, length - at), 30 * <uint64_t> (first + at),
+                out + offsets[unit], out + offsets[unit + 1],
+            )
+            unit += 1
+    return True

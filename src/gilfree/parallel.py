@@ -4,11 +4,13 @@ import math
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from gilfree._tickets import Tickets
 
-__all__ = ["MAX_THREADS", "cpu_count", "run", "thread_count", "use"]
+__all__ = ["MAX_THREADS", "cpu_count", "each", "elsewhere", "run", "thread_count", "use"]
 
 # More threads than any machine has CPUs, few enough that a slip of the keyboard does not exhaust the process.
 MAX_THREADS = 1024
@@ -289,20 +291,50 @@ def _wait_whatever_happens(futures: "list[Future[None]]") -> None:
                 continue
 
 
-def check(threads: object, executor: object) -> None:
-    """Raise unless ``run`` would take these two; for calls that have nothing to run."""
+def check(threads: object, executor: object, *, anywhere: bool = False) -> None:
+    """Raise unless ``run`` would take these two; with ``anywhere``, unless it or ``each`` would."""
     if threads is not None:
         check_threads(threads)
     if executor is None:
         return
     from concurrent.futures import Executor, ThreadPoolExecutor
 
-    shares_memory = isinstance(executor, ThreadPoolExecutor) and not _is_interpreter_pool(executor)
-    if not shares_memory:
-        kind = "an executor without shared memory" if isinstance(executor, Executor) else "no executor"
-        raise TypeError(
-            f"executor: got {type(executor).__name__} ({kind}), expected a concurrent.futures.ThreadPoolExecutor"
-        )
+    if not isinstance(executor, Executor) or _is_interpreter_pool(executor):
+        kind = "NumPy does not load in its interpreters" if isinstance(executor, Executor) else "no executor"
+    elif anywhere or isinstance(executor, ThreadPoolExecutor):
+        return
+    else:
+        kind = "an executor without shared memory"
+    expected = "concurrent.futures.Executor" if anywhere else "concurrent.futures.ThreadPoolExecutor"
+    raise TypeError(f"executor: got {type(executor).__name__} ({kind}), expected a {expected}")
+
+
+def elsewhere(executor: "Executor | None") -> bool:
+    """Whether the workers of an executor are in other processes, of this machine or of others."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return executor is not None and not isinstance(executor, ThreadPoolExecutor)
+
+
+def each(
+    executor: "Executor", function: Callable[..., Any], arguments: Iterable[tuple[Any, ...]], ahead: int = 256
+) -> Iterator[Any]:
+    """What ``function`` returns for each tuple of arguments, in their order, from workers elsewhere.
+
+    No more than ``ahead`` calls wait at a time. Those that have not begun are called off when one raises, or when the
+    caller leaves.
+    """
+    futures: deque[Future[Any]] = deque()
+    todo = iter(arguments)
+    try:
+        while True:
+            futures.extend(executor.submit(function, *one) for one in islice(todo, ahead - len(futures)))
+            if not futures:
+                return
+            yield futures.popleft().result()
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def _is_interpreter_pool(executor: object) -> bool:

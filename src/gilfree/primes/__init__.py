@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from functools import cache
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -12,7 +13,7 @@ from gilfree import backends, parallel
 from gilfree.arrays import check_out, in_c_order
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from concurrent.futures import Executor
     from typing import SupportsIndex
 
@@ -20,17 +21,28 @@ if TYPE_CHECKING:
 
     from gilfree.backends import Backend
 
-__all__ = ["count_primes", "is_prime"]
+__all__ = ["count_primes", "is_prime", "iter_primes", "primerange"]
 
 TEST_GRAIN = 512  # numbers a ticket: 50 µs where most have small factors, 400 µs of 64-bit primes
 TEST_PAUSE = 64  # tickets that take about 30 ms where all are 64-bit primes
-BLOCK = 1024  # numbers a unit of count_by_test
-SEGMENT = 2**20  # numbers a unit of count_by_sieve
-SIEVE_PAUSE = 8  # segments: 0.5 ms each at 10**9, 8 ms at 2**48
 
-# Above it, each segment visits so many base primes (a million at 2**48) that testing its numbers one by one is as fast.
-SIEVE_LIMIT = 2**48
-
+# Residues of 30 that a byte of the sieve has a bit for.
+WHEEL = (1, 7, 11, 13, 17, 19, 23, 29)
+LARGEST_PATTERN = 163  # the base has at least all primes that come as ready-made patterns, which clear their own bits
+BASE_LIMIT = 30 * 2**13  # larger primes turn less than once in a segment: their multiples are marked one by one
+SHORTEST_SEGMENT, LONGEST_SEGMENT = 2**17, 2**19  # bytes of the compiled sieve, a quarter of the second cache between
+PLAIN_SEGMENT = 2**15  # bytes of the others: Numba's multiples go through all of it and should find it in the first cache
+SIEVE_PAUSE = 8  # tickets of one or four segments: 0.3 to 4 ms each
+SHORT_BASE = 4096  # primes; a ticket begins with a division for each, which more segments than one must pay for
+COUNTED_ROW = 2**32  # bytes, 10 s: how long the counts of all segments may get
+MARKED_ROW = 2**23  # bytes: with them a worker's row stays in a usual third cache, and the primes are gone through seldom
+MARKING = 2**25  # numbers whose primes, up to 16 MB, are marked at a time
+MARK_GRAIN, MARK_PAUSE = 4096, 32  # primes a ticket: 20 µs at 10**18, 0.7 ms at 10**12
+TEST_SEGMENT = 512  # bytes, 4096 numbers to test
+TEST_SHARE = 16  # of the root: below it, going through all primes up to the root takes longer than testing each number
+EXTRACTED = 2**17  # bytes a ticket: 0.1 ms
+PIECE = 2**30  # numbers an executor's worker takes at a time: 0.1 s at 10**9, 2 s at 10**18
+FIRST_WINDOW, LAST_WINDOW = 2**12, 2**26  # numbers
 
 @overload
 def is_prime(
@@ -123,6 +135,9 @@ def is_prime(
     return bool(answers) if single else answers[()]
 
 
+# --- which primes are in a range? ------------------------------------------------------------------------------------
+
+
 def count_primes(
     start: SupportsIndex,
     stop: SupportsIndex | None = None,
@@ -138,7 +153,8 @@ def count_primes(
     start, stop : int
         Half open, as in ``range``. A negative start counts from 0; stop may be 2**64. Empty if start >= stop.
     backend, threads, executor
-        See ``gilfree.use``.
+        See ``gilfree.use``. Workers of an executor without shared memory (a process pool, Dask's) take pieces of 2**30
+        numbers and use one thread each, or ``threads``.
 
     Raises
     ------
@@ -149,55 +165,279 @@ def count_primes(
 
     Notes
     -----
-    A segmented sieve of Eratosthenes, in memory proportional to ``sqrt(stop)``; above 2**48, and in windows shorter
-    than that root, each odd number is tested instead.
+    A segmented sieve of Eratosthenes on a wheel of 30, in memory proportional to ``sqrt(stop)`` and to the number of
+    threads; in windows shorter than a sixteenth of that root each number is tested instead.
     """
     row = backends.resolve(backend)
-    low = _bound(start, "start")
-    if stop is None:
-        low, high = 0, low
-    else:
-        high = _bound(stop, "stop")
+    low, high = _bounds(start, stop)
+    parallel.check(threads, executor, anywhere=True)
+    if parallel.elsewhere(executor):
+        return sum(parallel.each(executor, _count_piece, _pieces(low, high, row, threads)))
+    return _count(low, high, row, threads, executor)
+
+
+def primerange(
+    start: SupportsIndex,
+    stop: SupportsIndex | None = None,
+    *,
+    out: NDArray[np.uint64] | None = None,
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> NDArray[np.uint64]:
+    """The primes p with start <= p < stop, ascending; with one argument, those with p < start.
+
+    Parameters
+    ----------
+    start, stop : int
+        Half open, as in ``range``. A negative start begins at 0; stop may be 2**64. Empty if start >= stop.
+    out : ndarray of uint64, optional
+        Array for the primes, of shape ``(count_primes(start, stop),)``.
+    backend, threads, executor
+        As for ``count_primes``.
+
+    Returns
+    -------
+    ndarray of uint64
+        Allocated once, at its exact size. Meanwhile the sieve's bits take a byte for 30 numbers of the range.
+
+    Raises
+    ------
+    TypeError
+        If a bound is not an int; for ``out`` of another dtype.
+    OverflowError
+        If a bound is above 2**64.
+    ValueError
+        For ``out`` of another shape, or read-only.
+
+    Notes
+    -----
+    Found as ``count_primes`` does.
+    """
+    row = backends.resolve(backend)
+    low, high = _bounds(start, stop)
+    parallel.check(threads, executor, anywhere=True)
+    if out is not None:
+        check_out(out, np.shape(out), np.uint64, None, "start")
+    if parallel.elsewhere(executor):
+        pieces = list(parallel.each(executor, _primes_piece, _pieces(low, high, row, threads)))
+        primes = np.empty(sum(map(len, pieces)), np.uint64) if out is None else out
+        check_out(primes, (sum(map(len, pieces)),), np.uint64, None, "start")
+        return np.concatenate(pieces, out=primes) if pieces else primes
+    return _primes(low, high, row, threads, executor, out)
+
+
+def iter_primes(
+    start: SupportsIndex = 0,
+    stop: SupportsIndex | None = None,
+    *,
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> Iterator[int]:
+    """Go through the primes p with start <= p < stop, or all from ``start`` to 2**64, in bounded memory.
+
+    Parameters
+    ----------
+    start, stop : int
+        Half open; a negative start begins at 0, stop may be 2**64.
+    backend, threads, executor
+        See ``gilfree.use``; a backend and a number of threads chosen by ``gilfree.use`` are those of the call.
+
+    Returns
+    -------
+    iterator of int
+        It works in windows, the first of which are short, and keeps no more than one: 2**26 numbers, 30 MB of primes.
+
+    Raises
+    ------
+    TypeError, OverflowError
+        As ``count_primes``, at the call and not at the first prime.
+    """
+    row = backends.resolve(backend)
+    low, high = _bounds(start, 2**64 if stop is None else stop)
+    count = None if row.threads == "numba" and threads is None else parallel.thread_count(threads)
     parallel.check(threads, executor)
+    return _iterate(low, high, row, count, executor)
+
+
+def _iterate(low: int, high: int, row: Backend, threads: int | None, executor: Executor | None) -> Iterator[int]:
+    size = FIRST_WINDOW
+    while low < high:
+        window = min(low + size, high)
+        primes = _primes(low, window, row, threads, executor)
+        for i in range(0, len(primes), FIRST_WINDOW):  # a list of Python's ints takes four times the memory
+            yield from primes[i : i + FIRST_WINDOW].tolist()
+        low, size = window, min(2 * size, LAST_WINDOW // row.slowness)
+
+
+def _count(low: int, high: int, row: Backend, threads: int | None, executor: Executor | None) -> int:
+    found = sum(low <= p < high for p in (2, 3, 5))
+    return found + sum(int(counts.sum()) for _, _, counts, _ in _rows(low, high, row, threads, executor, keep=False))
+
+
+def _primes(
+    low: int,
+    high: int,
+    row: Backend,
+    threads: int | None,
+    executor: Executor | None,
+    out: NDArray[np.uint64] | None = None,
+) -> NDArray[np.uint64]:
+    few = [p for p in (2, 3, 5) if low <= p < high]
+    rows = list(_rows(low, high, row, threads, executor, keep=True))
+    size = len(few) + sum(int(counts.sum()) for _, _, counts, _ in rows)
+    if out is not None:
+        check_out(out, (size,), np.uint64, None, "start")
+    packed = out is not None and out.flags.c_contiguous and out.flags.aligned
+    primes = out if out is not None and packed else np.empty(size, np.uint64)
+    primes[: len(few)] = few
+    at = len(few)
+    for first, segment, counts, flags in rows:
+        offsets = np.concatenate([[at], at + np.cumsum(counts)])
+        if offsets[-1] > at:
+            parallel.run(
+                row,
+                backends.kernels("primes", row.name).extract,
+                *(first, segment, flags, offsets, primes),
+                units=len(counts),
+                grain=max(1, EXTRACTED // segment),
+                pause=TEST_PAUSE,
+                threads=threads,
+                executor=executor,
+            )
+        at = int(offsets[-1])
+    if out is None or packed:
+        return primes
+    out[...] = primes
+    return out
+
+
+def _rows(
+    low: int, high: int, row: Backend, threads: int | None, executor: Executor | None, *, keep: bool
+) -> Iterator[tuple[int, int, NDArray[np.int64], NDArray[np.uint8]]]:
+    """Find the primes from 7 on in [low, high), row by row.
+
+    Yields
+    ------
+    first, segment, counts, flags
+        The byte of all numbers at which the row begins, bytes a segment, the primes in each segment, and the bits of
+        the row, or none where they are not to be kept.
+    """
+    low = max(low, 7)
     if low >= high:
-        return 0
+        return
     doors = backends.kernels("primes", row.name)
-    bounds = np.uint64(low), np.uint64(high - 1)
-    # The interpreter needs the lower limit for its segments to end soon after Ctrl-C.
-    if high <= SIEVE_LIMIT // row.slowness and high - low >= math.isqrt(high):
-        owned = parallel.run(
-            row,
-            doors.count_by_sieve,
-            *bounds,
-            _odd_primes(math.isqrt(high), row),
-            units=-(-(high - low) // SEGMENT),
-            grain=1,
-            pause=SIEVE_PAUSE,
-            threads=threads,
-            executor=executor,
-            private=lambda: (np.zeros(1, np.uint64), np.empty(SEGMENT // 2, np.uint8)),
-        )
-    else:
-        owned = parallel.run(
-            row,
-            doors.count_by_test,
-            *bounds,
-            units=-(-(high - low) // BLOCK),
-            grain=1,
-            pause=TEST_PAUSE,
-            threads=threads,
-            executor=executor,
-            private=lambda: (np.zeros(1, np.uint64),),
-        )
-    return sum(int(buffers[0][0]) for buffers in owned)
+    root = math.isqrt(high - 1)
+    testing = high - low < root // TEST_SHARE
+    marking = not testing and root > BASE_LIMIT
+    first, end = low // 30, (high - 1) // 30 + 1
+    how: dict[str, Any] = {"threads": threads, "executor": executor}
+    most = MARKED_ROW if marking else end - first if keep else COUNTED_ROW
+    for begin in range(first, end, most):
+        length = min(most, end - begin)
+        head, tail = 0xFF, 0xFF
+        if begin == first:
+            head = sum(1 << bit for bit, residue in enumerate(WHEEL) if 30 * first + residue >= low)
+        if begin + length == end:
+            tail = sum(1 << bit for bit, residue in enumerate(WHEEL) if 30 * (end - 1) + residue < high)
+        segment = TEST_SEGMENT if testing else _segment(row)
+        units = -(-length // segment)
+        counts = np.empty(units, np.int64)
+        flags = np.empty(length if keep else 0, np.uint8)
+        if testing:
+            buffers = begin, length, segment, head, tail, flags, counts
+            parallel.run(row, doors.test, *buffers, units=units, grain=1, pause=TEST_PAUSE, **how)
+        else:
+            base = _base(row.name)
+            base = base[: np.searchsorted(base, max(root, LARGEST_PATTERN), "right")]
+            marks = _marks(begin, length, root, row, **how) if marking else np.empty(0, np.uint8)
+            largest = int(base[-1]) if len(base) else 0
+            scratch = min(segment, length) + 2 * (largest + 1) + 1024
+            parallel.run(
+                row,
+                doors.sieve,
+                *(begin, length, segment, backends.cache_size(1), head, tail, base, marks, flags, counts),
+                units=units,
+                grain=1 if len(base) < SHORT_BASE else 4,
+                pause=SIEVE_PAUSE,
+                private=lambda scratch=scratch, turns=len(base): (
+                    np.empty(scratch, np.uint8),
+                    np.empty(turns, np.int32),
+                ),
+                **how,
+            )
+        yield begin, segment, counts, flags
 
 
-def _odd_primes(last: int, backend: Backend) -> NDArray[np.uint32]:
-    """The odd primes up to ``last``."""
-    composite = np.zeros(max(1, (last + 1) // 2), np.uint8)  # flag i stands for 2i + 1
-    door = backends.kernels("primes", backend.name).sieve_odd
-    parallel.run(backend, door, composite, units=1, grain=1, pause=1)
-    return (2 * np.flatnonzero(composite == 0) + 1).astype(np.uint32)
+def _segment(row: Backend) -> int:
+    """Bytes a segment of the sieve, several of which an answer does not depend on."""
+    if row.compiler != "C":
+        return PLAIN_SEGMENT
+    return min(max(backends.cache_size(2) // 4, SHORTEST_SEGMENT), LONGEST_SEGMENT)
+
+
+def _marks(
+    first: int, length: int, root: int, row: Backend, threads: int | None, executor: Executor | None
+) -> NDArray[np.uint8]:
+    """Bits of a row without the multiples of the primes from BASE_LIMIT to ``root``, which are never all in memory."""
+    mark = backends.kernels("primes", row.name).mark
+    rows: list[NDArray[np.uint8]] = []  # one a worker
+    for low in range(BASE_LIMIT, root + 1, MARKING):
+        spare = rows.copy()
+        primes = _primes(low, min(low + MARKING, root + 1), row, threads, executor)
+        if not len(primes):
+            continue
+        owned = parallel.run(
+            row,
+            mark,
+            *(first, length, primes),
+            units=len(primes),
+            grain=MARK_GRAIN,
+            pause=MARK_PAUSE,
+            threads=threads,
+            executor=executor,
+            private=lambda spare=spare: (spare.pop() if spare else np.full(length, 0xFF, np.uint8),),
+        )
+        rows = spare + [buffers[0] for buffers in owned]
+    return np.bitwise_and.reduce(rows) if len(rows) > 1 else rows[0] if rows else np.empty(0, np.uint8)
+
+
+@cache
+def _base(backend: str) -> NDArray[np.uint32]:
+    """The primes from 7 to BASE_LIMIT, found with those up to its root."""
+    row = backends.BACKENDS[backend]
+    doors = backends.kernels("primes", backend)
+    root = math.isqrt(BASE_LIMIT)
+    base = np.array([n for n in range(7, root) if all(n % p for p in range(2, math.isqrt(n) + 1))], np.uint32)
+    length = BASE_LIMIT // 30
+    flags, counts, nothing = np.empty(length, np.uint8), np.empty(1, np.int64), np.empty(0, np.uint8)
+    own = np.empty(length + 2 * root + 1024, np.uint8), np.empty(len(base), np.int32)
+    one: dict[str, Any] = {"units": 1, "grain": 1, "pause": 1}
+    buffers = 0, length, length, PLAIN_SEGMENT, 0xFE, 0xFF, base, nothing, flags, counts
+    parallel.run(row, doors.sieve, *buffers, *own, **one)
+    primes = np.empty(counts[0], np.uint64)
+    parallel.run(row, doors.extract, 0, length, flags, np.array([0, len(primes)]), primes, **one)
+    return primes.astype(np.uint32)
+
+
+def _pieces(low: int, high: int, row: Backend, threads: int | None) -> Iterator[tuple[int, int, str, int]]:
+    """What workers elsewhere are asked for; cut at fixed places, whatever their number."""
+    for begin in range(low - low % PIECE, high, PIECE):
+        yield max(low, begin), min(begin + PIECE, high), row.name, threads or 1
+
+
+def _count_piece(low: int, high: int, backend: str, threads: int) -> int:
+    return _count(low, high, backends.resolve(backend), threads, None)
+
+
+def _primes_piece(low: int, high: int, backend: str, threads: int) -> NDArray[np.uint64]:
+    return _primes(low, high, backends.resolve(backend), threads, None)
+
+
+def _bounds(start: Any, stop: Any) -> tuple[int, int]:
+    low = _bound(start, "start")
+    return (0, low) if stop is None else (low, _bound(stop, "stop"))
 
 
 def _bound(value: Any, argument: str) -> int:

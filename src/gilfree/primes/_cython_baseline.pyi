@@ -7,16 +7,53 @@ from numpy.typing import NDArray
 from gilfree._tickets import Tickets
 
 def is_prime(n: NDArray[Any], out: NDArray[Any], tickets: Tickets, most: int, release: bool, /) -> bool: ...
-def count_by_test(
-    start: int, last: int, count: NDArray[Any], tickets: Tickets, most: int, release: bool, /
-) -> bool: ...
-def sieve_odd(composite: NDArray[Any], tickets: Tickets, most: int, release: bool, /) -> bool: ...
-def count_by_sieve(
-    start: int,
-    last: int,
+def sieve(
+    first: int,
+    length: int,
+    segment: int,
+    block: int,
+    head: int,
+    tail: int,
     base: NDArray[Any],
-    count: NDArray[Any],
-    composite: NDArray[Any],
+    marks: NDArray[Any],
+    flags: NDArray[Any],
+    counts: NDArray[Any],
+    scratch: NDArray[Any],
+    turns: NDArray[Any],
+    tickets: Tickets,
+    most: int,
+    release: bool,
+    /,
+) -> bool: ...
+def mark(
+    first: int,
+    length: int,
+    primes: NDArray[Any],
+    row: NDArray[Any],
+    tickets: Tickets,
+    most: int,
+    release: bool,
+    /,
+) -> bool: ...
+def test(
+    first: int,
+    length: int,
+    segment: int,
+    head: int,
+    tail: int,
+    flags: NDArray[Any],
+    counts: NDArray[Any],
+    tickets: Tickets,
+    most: int,
+    release: bool,
+    /,
+) -> bool: ...
+def extract(
+    first: int,
+    segment: int,
+    flags: NDArray[Any],
+    offsets: NDArray[Any],
+    out: NDArray[Any],
     tickets: Tickets,
     most: int,
     release: bool,

@@ -13,9 +13,6 @@ from numba.extending import intrinsic
 
 from gilfree._tickets import Tickets
 
-BLOCK = 1024
-SEGMENT = 2**20
-
 u64 = np.uint64
 ZERO, ONE, TWO, FOUR, EIGHT = u64(0), u64(1), u64(2), u64(4), u64(8)
 
@@ -175,80 +172,131 @@ def _subtract(a: Any, b: Any, n: Any) -> Any:
     return a - b + n if a < b else a - b
 
 
-# --- how many primes in a range? ------------------------------------------------------------------------------------
+# --- which primes are in a range? ------------------------------------------------------------------------------------
+#
+# One bit a number coprime to 30, one byte 30 numbers. `start` is the byte of all numbers at which a row begins.
 
-
-def count_by_test(start: Any, final: Any, count: Any, first: int, last: int) -> None:
-    found = 0
-    for block in prange(first, last):
-        n = u64(start) + u64(block) * u64(BLOCK)
-        length = min(u64(final) - n, u64(BLOCK - 1))
-        here = 0
-        for i in range(length + ONE):
-            here += _is_prime(n + u64(i))
-        found += here
-    count[0] += u64(found)
-
-
-def sieve_odd(composite: Any, tickets: Tickets, most: int, release: bool) -> bool:
-    """A door of its own, not a loop: the whole is one unit, with nothing for prange to share."""
-    for _ in tickets:
-        (_sieve_odd_released if release else _sieve_odd_held)(composite)
-    return False
-
-
-def _sieve_odd(composite: Any) -> None:
-    composite[0] = 1
-    i = 1
-    while 2 * i * (i + 1) < len(composite):
-        if not composite[i]:
-            composite[2 * i * (i + 1) :: 2 * i + 1] = 1
-        i += 1
-
-
-_sieve_odd_held = njit(error_model="numpy")(_sieve_odd)
-_sieve_odd_released = njit(nogil=True, error_model="numpy")(_sieve_odd)
-
-
-def count_by_sieve(start: Any, final: Any, base: Any, count: Any, composite: Any, first: int, last: int) -> None:
-    found = 0
-    for segment in prange(first, last):
-        low = u64(start) + u64(segment) * u64(SEGMENT)
-        high = low + min(u64(final) - low, u64(SEGMENT - 1))
-        # Not in `composite`: under prange several threads sieve at once, each needs flags of its own.
-        found += _count_segment(np.int64(low), np.int64(high), base)
-    count[0] += u64(found)
+WHEEL = np.array([1, 7, 11, 13, 17, 19, 23, 29], np.int64)
+BIT_OF = np.full(30, -1, np.int64)
+BIT_OF[WHEEL] = np.arange(8)
+# The bits that the primes 7 to 17 leave, which come again after 7 * 11 * 13 * 17 bytes. With 19 too, the pattern would
+# no longer stay in the cache.
+PATTERN_PRIMES = np.array([7, 11, 13, 17], np.int64)
+PATTERN = np.packbits(
+    (np.gcd(WHEEL + 30 * np.arange(7 * 11 * 13 * 17)[:, None], 7 * 11 * 13 * 17) == 1), axis=1, bitorder="little"
+).ravel()
 
 
 @njit(nogil=True, error_model="numpy")
-def _count_segment(low: Any, high: Any, base: Any) -> Any:
-    """Primes in [low, high]: the sieve of Eratosthenes over its odd numbers; flag i stands for odd + 2i."""
-    found: Any = 1 if low <= 2 <= high else 0
-    odd = low | 1
-    if odd > high:
-        return found
-    composite = np.zeros((high - odd) // 2 + 1, np.uint8)
-    for prime in base:
-        p = np.int64(prime)
-        multiple = p * p
-        if multiple > high:
-            break
-        if multiple < odd:
-            multiple = (odd + p - 1) // p * p
-            if multiple % 2 == 0:
-                multiple += p
-        for k in range((multiple - odd) // 2, len(composite), p):
-            composite[k] = 1
-    if odd == 1:
-        composite[0] = 1
-    for flag in composite:
-        found += 1 - flag
+def _keep(bits: Any, at: int, length: int, head: int, tail: int, flags: Any) -> int:
+    """Clear what lies outside the range, keep the rest and count it."""
+    if at == 0:
+        bits[0] &= np.uint8(head)
+    if at + len(bits) == length:
+        bits[-1] &= np.uint8(tail)
+    if len(flags):
+        flags[at : at + len(bits)] = bits
+    found = 0
+    for byte in bits:
+        found += ONES[byte]
     return found
 
 
-LOOPS = {
-    "is_prime": is_prime,
-    "count_by_test": count_by_test,
-    "count_by_sieve": count_by_sieve,
-}
-__all__ = ["LOOPS", "numba", "sieve_odd"]
+ONES = np.array([byte.bit_count() for byte in range(256)], np.int64)
+
+
+def sieve(
+    start: int, length: int, segment: int, block: int, head: int, tail: int, base: Any, marks: Any, flags: Any,
+    counts: Any, scratch: Any, turns: Any, first: int, last: int,
+) -> None:  # fmt: skip
+    for unit in prange(first, last):
+        at = unit * segment
+        # Not in `scratch`: under prange several threads sieve at once, each needs bits of its own.
+        bits = np.empty(min(segment, length - at), np.uint8)
+        _sieve_segment(bits, start + at, base)
+        if len(marks):
+            bits &= marks[at : at + len(bits)]
+        counts[unit] = _keep(bits, at, length, head, tail, flags)
+
+
+@njit(nogil=True, error_model="numpy")
+def _sieve_segment(bits: Any, start: int, base: Any) -> None:
+    """The multiples of p whose cofactors leave the same remainder by 30 are p bytes apart and have the same bit."""
+    length = len(bits)
+    done = -(start % len(PATTERN))
+    while done < length:
+        low, high = max(done, 0), min(done + len(PATTERN), length)
+        bits[low:high] = PATTERN[low - done : high - done]
+        done += len(PATTERN)
+    for prime in base:
+        p = np.int64(prime)
+        if p * p // 30 >= start + length:
+            break
+        if p <= PATTERN_PRIMES[-1]:
+            continue
+        turn = -(start % p)
+        for residue in WHEEL:
+            at = turn + p * residue // 30
+            mask = np.uint8(255 ^ (1 << BIT_OF[p * residue % 30]))
+            for i in range(at if at >= 0 else at + p, length, p):
+                bits[i] &= mask
+    for prime in base:  # crossed off themselves, since the cofactors begin with 1
+        i = np.int64(prime) // 30 - start
+        if i >= length:
+            break
+        if i >= 0:
+            bits[i] |= np.uint8(1 << BIT_OF[np.int64(prime) % 30])
+
+
+def mark(start: int, length: int, primes: Any, row: Any, tickets: Tickets, most: int, release: bool) -> bool:
+    """A door of its own, not a loop for prange: two threads that clear bits of one byte would lose some."""
+    for first, last in tickets:
+        (_mark_released if release else _mark_held)(u64(start), length, primes[first:last], row)
+    return False
+
+
+def _mark(start: Any, length: int, primes: Any, row: Any) -> None:
+    low = u64(30) * start
+    width = 30 * length
+    for p in primes:
+        cofactor = low // p + u64(low % p != ZERO)
+        cofactor = max(cofactor | ONE, p)
+        offset = np.int64(p * cofactor - low)  # right, though the product may be beyond 64 bits
+        step = np.int64(TWO * p)
+        while offset < width:
+            bit = BIT_OF[offset % 30]
+            if bit >= 0:
+                row[offset // 30] &= np.uint8(255 ^ (1 << bit))
+            offset += step
+
+
+_mark_held = njit(error_model="numpy")(_mark)
+_mark_released = njit(nogil=True, error_model="numpy")(_mark)
+
+
+def test(
+    start: int, length: int, segment: int, head: int, tail: int, flags: Any, counts: Any, first: int, last: int
+) -> None:
+    for unit in prange(first, last):
+        at = unit * segment
+        bits = np.zeros(min(segment, length - at), np.uint8)
+        for i in range(len(bits)):
+            n = u64(30) * u64(start + at + i)
+            for bit in range(8):
+                bits[i] |= np.uint8(_is_prime(n + u64(WHEEL[bit])) << bit)
+        counts[unit] = _keep(bits, at, length, head, tail, flags)
+
+
+def extract(start: int, segment: int, flags: Any, offsets: Any, out: Any, first: int, last: int) -> None:
+    for unit in prange(first, last):
+        to = offsets[unit]
+        for i in range(unit * segment, min((unit + 1) * segment, len(flags))):
+            n = u64(30) * u64(start + i)
+            for bit in range(8):
+                if flags[i] >> bit & 1:
+                    out[to] = n + u64(WHEEL[bit])
+                    to += 1
+
+
+LOOPS = {"is_prime": is_prime, "sieve": sieve, "test": test, "extract": extract}
+__all__ = ["LOOPS", "mark", "numba"]

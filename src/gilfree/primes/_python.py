@@ -9,9 +9,6 @@ from gilfree._tickets import Tickets
 # J. Webster, "Strong Pseudoprimes to Twelve Prime Bases", Math. Comp. 86, 2017, Theorem 1).
 BASES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41)
 
-BLOCK = 1024
-SEGMENT = 2**20
-
 
 def is_prime(n: Any, out: Any, tickets: Tickets, most: int, release: bool) -> bool:
     for first, last in tickets:
@@ -44,46 +41,88 @@ def _strong_probable_prime(n: int, base: int) -> bool:
     return False
 
 
-def count_by_test(start: int, last: int, count: Any, tickets: Tickets, most: int, release: bool) -> bool:
-    for low, high in _ranges(int(start), int(last), BLOCK, tickets):
-        count[0] += sum(_is_prime(n) for n in range(low, high + 1))
-    return False
+# --- which primes are in a range? ------------------------------------------------------------------------------------
+#
+# One bit a number coprime to 30, one byte 30 numbers. `first` is the byte of all numbers at which a row begins.
+
+WHEEL = (1, 7, 11, 13, 17, 19, 23, 29)
 
 
-def _ranges(start: int, last: int, size: int, tickets: Tickets) -> Iterator[tuple[int, int]]:
-    """First and last number of each unit of ``size`` numbers."""
+def _segments(first: int, length: int, segment: int, tickets: Tickets) -> Iterator[tuple[int, range, range]]:
+    """Of each unit: which it is, its bytes in the row, its numbers."""
     for first_unit, last_unit in tickets:
         for unit in range(first_unit, last_unit):
-            low = start + unit * size
-            yield low, min(low + size - 1, last)
+            here = range(unit * segment, min((unit + 1) * segment, length))
+            yield unit, here, range(30 * (first + here.start), 30 * (first + here.stop))
 
 
-def sieve_odd(composite: Any, tickets: Tickets, most: int, release: bool) -> bool:
-    flags = memoryview(composite)  # NumPy would let go of the GIL in every assignment to a slice
-    for _ in tickets:
-        flags[0] = 1
-        i = 1
-        while 2 * i * (i + 1) < len(flags):
-            if not flags[i]:
-                marked = slice(2 * i * (i + 1), len(flags), 2 * i + 1)
-                flags[marked] = b"\1" * len(range(len(flags))[marked])
-            i += 1
+def _pack(is_prime_flags: bytearray) -> int:
+    """The bits of flags, ones and zeros of all numbers, as one long integer whose lowest byte is the first one."""
+    columns = (int.from_bytes(is_prime_flags[residue::30], "little") for residue in WHEEL)
+    return sum(column << bit for bit, column in enumerate(columns))
+
+
+def _keep(bits: int, unit: int, here: range, length: int, head: int, tail: int, flags: Any, counts: Any) -> None:
+    """Clear what lies outside the range, keep the rest and count it."""
+    if here.start == 0:
+        bits &= ~(0xFF ^ head)
+    if here.stop == length:
+        bits &= ~((0xFF ^ tail) << 8 * (len(here) - 1))
+    if len(flags):
+        memoryview(flags)[here.start : here.stop] = bits.to_bytes(len(here), "little")
+    counts[unit] = bits.bit_count()
+
+
+def sieve(
+    first: int, length: int, segment: int, block: int, head: int, tail: int, base: Any, marks: Any, flags: Any,
+    counts: Any, scratch: Any, turns: Any, tickets: Tickets, most: int, release: bool,
+) -> bool:  # fmt: skip
+    """The sieve of Eratosthenes over every number of a segment, even ones too."""
+    primes = [2, 3, 5, *base.tolist()]
+    for unit, here, numbers in _segments(first, length, segment, tickets):
+        is_prime_flags = bytearray(b"\1") * len(numbers)
+        if numbers.start == 0:
+            is_prime_flags[:2] = b"\0\0"
+        for p in primes:
+            multiples = range(max(p * p, -(-numbers.start // p) * p), numbers.stop, p)
+            if multiples:
+                is_prime_flags[multiples.start - numbers.start :: p] = bytes(len(multiples))
+        bits = _pack(is_prime_flags)
+        if len(marks):
+            bits &= int.from_bytes(memoryview(marks)[here.start : here.stop], "little")
+        _keep(bits, unit, here, length, head, tail, flags, counts)
     return False
 
 
-def count_by_sieve(
-    start: int, last: int, base: Any, count: Any, composite: Any, tickets: Tickets, most: int, release: bool
+def mark(first: int, length: int, primes: Any, row: Any, tickets: Tickets, most: int, release: bool) -> bool:
+    numbers = range(30 * first, 30 * (first + length))
+    for first_prime, last_prime in tickets:
+        for i in range(first_prime, last_prime):
+            p = int(primes[i])
+            for multiple in range(max(p * p, -(-numbers.start // p) * p), numbers.stop, p):
+                if multiple % 30 in WHEEL:
+                    row[multiple // 30 - first] &= 0xFF ^ 1 << WHEEL.index(multiple % 30)
+    return False
+
+
+def test(
+    first: int, length: int, segment: int, head: int, tail: int, flags: Any, counts: Any,
+    tickets: Tickets, most: int, release: bool,
+) -> bool:  # fmt: skip
+    for unit, here, numbers in _segments(first, length, segment, tickets):
+        bits = _pack(bytearray(n % 30 in WHEEL and _is_prime(n) for n in numbers))
+        _keep(bits, unit, here, length, head, tail, flags, counts)
+    return False
+
+
+def extract(
+    first: int, segment: int, flags: Any, offsets: Any, out: Any, tickets: Tickets, most: int, release: bool
 ) -> bool:
-    """The sieve of Eratosthenes over every number of a segment, even ones too."""
-    primes = [2, *base.tolist()]
-    for low, high in _ranges(int(start), int(last), SEGMENT, tickets):
-        is_prime_flags = bytearray(b"\1") * (high - low + 1)
-        for n in range(low, min(2, high + 1)):
-            is_prime_flags[n - low] = 0
-        for p in primes:
-            if p * p > high:
-                break
-            multiple = max(p * p, -(-low // p) * p)
-            is_prime_flags[multiple - low :: p] = bytes(len(range(multiple, high + 1, p)))
-        count[0] += is_prime_flags.count(1)
+    for unit, here, _ in _segments(first, len(flags), segment, tickets):
+        at = int(offsets[unit])
+        for i in here:
+            for bit, residue in enumerate(WHEEL):
+                if int(flags[i]) >> bit & 1:
+                    out[at] = 30 * (first + i) + residue
+                    at += 1
     return False
