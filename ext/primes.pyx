@@ -293,8 +293,8 @@ cdef inline uint64_t mask(uint64_t bit) noexcept nogil:
 # --- which primes are in a range? ------------------------------------------------------------------------------------
 #
 # One bit a number coprime to 30, one byte 30 numbers: see sieve.h. `first` is the byte of all numbers at which a row
-# begins, a unit is a segment of it, and `flags` holds the whole row's bits, where they are kept. In the first and the last
-# byte, `head` and `tail` are ones for the numbers of the range.
+# begins, a unit is a segment of it, and `flags` holds the whole row's bits, where they are kept. In the first and the
+# last byte, `head` and `tail` are ones for the numbers of the range.
 
 def sieve(
     int64_t first, int64_t length, int64_t segment, int64_t block, uint8_t head, uint8_t tail,
@@ -303,9 +303,9 @@ def sieve(
 ):
     """Find the primes of a row of ``length`` bytes: their bits into ``flags``, their number by segment into ``counts``.
 
-    ``base`` holds the primes from 7 up to the root of the last number, or those that ``marks``, which is empty or as long
-    as the row, has no zeros for. ``flags`` may be empty. One worker's own: ``scratch``, of segment + 2 * (largest of
-    ``base`` + 1) + 1024 bytes, and ``turns``, as long as ``base``.
+    ``base`` holds the primes from 7 up to the root of the last number, or those that ``marks``, which is empty or as
+    long as the row, has no zeros for. ``flags`` may be empty. One worker's own: ``scratch``, of segment + 2 * (largest
+    of ``base`` + 1) + 1024 bytes, and ``turns``, as long as ``base``.
     """
     cdef PyThreadState *gil = let_go(release)
     cdef bint more = _sieve(
@@ -343,7 +343,9 @@ cdef bint _sieve(
     return True
 
 
-cdef inline void _trim(uint8_t *bits, int64_t at, int64_t size, int64_t length, uint8_t head, uint8_t tail) noexcept nogil:
+cdef inline void _trim(
+    uint8_t *bits, int64_t at, int64_t size, int64_t length, uint8_t head, uint8_t tail
+) noexcept nogil:
     """Clear the bits outside the range in the segment that begins at byte ``at`` of the row."""
     if at == 0:
         bits[0] &= head

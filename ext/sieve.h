@@ -224,12 +224,12 @@ static void gilfree_mark(
                     continue;
                 at = offset / 30;
                 j = gilfree_cofactor[b][gilfree_bit_of[offset % 30]];
-                if (8 * p < (uint64_t)length) {
-                    for (; j; j = (j + 1) & 7) {
-                        row[at] &= gilfree_mask[b][j];
-                        at += a * gilfree_gap[j] + gilfree_carry[b][j];
-                    }
-                    /* The turns that begin at length - p or before it are wholly inside; at - a begins one. */
+                for (; j && at < (uint64_t)length; j = (j + 1) & 7) {
+                    row[at] &= gilfree_mask[b][j];
+                    at += a * gilfree_gap[j] + gilfree_carry[b][j];
+                }
+                /* A turn begins at `at - a`. Whole ones, as long as they end inside the row: */
+                if (at - a + p <= (uint64_t)length) {
                     over = gilfree_cross_off(row + at - a, row + length - p + 1, (int64_t)p);
                     at = (uint64_t)(length + 1 + over + (int64_t)a) - (over < 0 ? 0 : p);
                 }

@@ -21,13 +21,23 @@ def _is_prime(size: int) -> Call:
 
 
 def _count_by_sieve(size: int) -> Call:
-    # High enough for base primes that NumPy would mark without the GIL, wide enough to be sieved.
     start, length = 2**24, max(100 * size, 2**13)
+    return lambda **how: primes.count_primes(start, start + length, **how)
+
+
+def _count_with_marks(size: int) -> Call:
+    """With primes above those that the sieve turns the wheel of."""
+    start, length = 2**37, max(100 * size, 2**15)
     return lambda **how: primes.count_primes(start, start + length, **how)
 
 
 def _count_by_test(size: int) -> Call:
     return lambda **how: primes.count_primes(2**63, 2**63 + size, **how)
+
+
+def _primerange(size: int) -> Call:
+    start, length = 2**24, max(100 * size, 2**13)
+    return lambda **how: primes.primerange(start, start + length, **how)
 
 
 def _sum(size: int) -> Call:
@@ -78,7 +88,9 @@ def _threshold_otsu_floats(size: int) -> Call:
 KERNELS: dict[str, Callable[[int], Call]] = {
     "is_prime": _is_prime,
     "count_primes-sieve": _count_by_sieve,
+    "count_primes-marks": _count_with_marks,
     "count_primes-test": _count_by_test,
+    "primerange": _primerange,
     "sum-floats": _sum,
     "sum-integers": _sum_integers,
     "min-floats": _min,

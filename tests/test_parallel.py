@@ -5,6 +5,7 @@ import concurrent.futures
 import contextvars
 import math
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -62,7 +63,7 @@ def test_every_kernel_checks_threads_and_executor(backend: str, name: str, size:
         call(threads=0, backend=backend)
     with pytest.raises(TypeError, match="threads: got str, expected an integer from 1 to 1024"):
         call(threads="2", backend=backend)
-    with pytest.raises(TypeError, match=r"executor: got int \(no executor\), expected a .*ThreadPoolExecutor"):
+    with pytest.raises(TypeError, match=r"executor: got int \(no executor\), expected a concurrent.futures.*Executor"):
         call(executor=3, backend=backend)
 
 
@@ -319,7 +320,7 @@ def test_asyncio_tasks_have_their_own() -> None:
 def test_a_small_input_runs_inline(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "_threads", lambda: pytest.fail("asked for the pool"))
     for name, kernel in KERNELS.items():
-        if not name.startswith("threshold_otsu-f"):
+        if name not in ("threshold_otsu-floats", "count_primes-marks"):  # never small: all big primes are gone through
             kernel(1)(backend=backend, threads=at_most(backend, 4))
 
 
@@ -411,13 +412,37 @@ def test_an_executor_that_is_shut_down() -> None:
 
 
 class Remote(Executor):
-    """An executor whose workers may be anywhere."""
+    """An executor whose workers may be anywhere: each call and its answer go there and back as bytes."""
+
+    def __init__(self) -> None:
+        self.waiting = self.most = self.submitted = 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        assert not kwargs
+        self.submitted += 1
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        test = self
+
+        class Later(Future[Any]):
+            def result(self, timeout: float | None = None) -> Any:
+                if not self.done():
+                    test.waiting -= 1
+                    function, arguments = pickle.loads(pickle.dumps((fn, args)))
+                    try:
+                        self.set_result(pickle.loads(pickle.dumps(function(*arguments))))
+                    except Exception as error:  # noqa: BLE001 - as an executor does
+                        self.set_exception(error)
+                return super().result(timeout)
+
+        return Later()
 
 
 def test_executors_without_shared_memory_refused(backend: str) -> None:
     message = r"executor: got Remote \(an executor without shared memory\), expected a concurrent.futures.ThreadPool"
-    with pytest.raises(TypeError, match=message):
-        reductions.sum([1, 2], executor=Remote(), backend=backend)
+    for call in (lambda **how: reductions.sum([1, 2], **how), lambda **how: primes.is_prime([1, 2], **how)):
+        with pytest.raises(TypeError, match=message):
+            call(executor=Remote(), backend=backend)
 
 
 @pytest.mark.thread_unsafe(reason="a pool of processes may fork")
@@ -427,6 +452,34 @@ def test_pools_of_processes_and_interpreters_refused() -> None:
     for kind in kinds:
         with kind(1) as pool, pytest.raises(TypeError, match=f"executor: got {kind.__name__}"):
             reductions.sum([1, 2], executor=pool)
+        if kind is not ProcessPoolExecutor:
+            with kind(1) as pool, pytest.raises(TypeError, match=r"NumPy does not load in its interpreters"):
+                primes.count_primes(100, executor=pool)
+
+
+def test_each_asks_for_few_at_a_time_and_keeps_the_order() -> None:
+    pool = Remote()
+    assert list(parallel.each(pool, divmod, ((n, 3) for n in range(20)), ahead=4)) == [divmod(n, 3) for n in range(20)]
+    assert (pool.most, pool.submitted) == (4, 20)
+    assert list(parallel.each(pool, divmod, [])) == []
+
+
+def test_each_calls_off_what_has_not_begun() -> None:
+    pool = Remote()
+    futures: list[Future[Any]] = []
+    submit = pool.submit
+
+    def noted(*call: Any) -> Future[Any]:
+        futures.append(submit(*call))
+        return futures[-1]
+
+    pool.submit = noted  # type: ignore[method-assign]
+    answers = parallel.each(pool, divmod, [(7, 2), (7, 0), (7, 1), (7, 3)], ahead=3)
+    assert next(answers) == (3, 1)
+    with pytest.raises(ZeroDivisionError):
+        next(answers)
+    assert [future.cancelled() for future in futures] == [False, False, True, True]
+    assert list(answers) == []
 
 
 def test_a_kernel_within_a_worker_runs_inline() -> None:
@@ -598,15 +651,19 @@ import signal, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from gilfree import backends, primes
 backend = sys.argv[1]
-top = primes.SIEVE_LIMIT // backends.BACKENDS[backend].slowness  # where a segment takes longest
+root = 2**31 // backends.BACKENDS[backend].slowness
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 pool = ThreadPoolExecutor(1)
 calls = {
-    "sieve": lambda **how: primes.count_primes(top // 2, top, **how),
+    "sieve": lambda **how: primes.count_primes(2**33, 2**63, **how),
+    "marks": lambda **how: primes.count_primes(root**2, 2 * root**2, **how),
+    "primes": lambda **how: sum(primes.iter_primes(2**33, **how)),
     "test": lambda **how: primes.count_primes(2**63, 2**63 + 2**40, **how),
 }
 small = {
     "sieve": lambda: primes.count_primes(2**20, 2**20 + 2**12, backend=backend),
+    "marks": lambda: primes.count_primes(2**37, 2**37 + 2**15, backend=backend),
+    "primes": lambda: len(primes.primerange(2**20, 2**20 + 2**12, backend=backend)),
     "test": lambda: primes.count_primes(2**63, 2**63 + 1000, backend=backend),
 }
 for name, call in calls.items():

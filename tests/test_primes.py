@@ -1,8 +1,12 @@
 """Exact primality and counting of primes: published tables, other libraries, and the same answers on every backend."""
 
 import math
+import tracemalloc
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
+from itertools import islice
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -13,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from judge import assert_same_bits
 
-from gilfree import backends, primes
-from gilfree.primes import count_primes, is_prime
+from gilfree import backends, primes, use
+from gilfree.primes import count_primes, is_prime, iter_primes, primerange
 
 # --- what is known ---------------------------------------------------------------------------------------------------
 
@@ -54,8 +58,7 @@ BELOW_POWERS = [
 ABOVE_POWERS = {16: 1, 31: 11, 32: 15, 33: 17, 48: 21, 52: 21, 53: 5, 62: 135, 63: 29}
 # Primes below 10**k (oeis.org/A006880).
 PI = [0, 4, 25, 168, 1229, 9592, 78498, 664579, 5761455, 50847534]
-# Primes from 2**k - 2**(k // 2) - 1 up to 2**k, and within 2500 of 2**63, counted with python-flint.
-LONGEST = {34: 5667, 48: 504634}
+# Primes within 2500 of 2**63, counted with python-flint.
 NEAR_2_63 = 114
 
 
@@ -316,7 +319,12 @@ def test_all_short_ranges(backend: str) -> None:
             assert count_primes(start, stop, backend=backend) == flags[start:stop].sum(), (start, stop)
 
 
-@pytest.mark.parametrize("stop", [9, 10, 25, 26, 2**20, 2**20 + 1, 2**20 + 2, 2**21 + 7, 3 * 2**20 - 1])
+# Bytes of 30 numbers a segment and, in the compiled sieve, a chunk: the ends of both, and around them.
+SEGMENT = 30 * 2**15
+ENDS = [9, 10, 25, 26, 49, 50, 30 * 1024, SEGMENT - 1, SEGMENT, SEGMENT + 1, SEGMENT + 2, 2 * SEGMENT + 7]
+
+
+@pytest.mark.parametrize("stop", ENDS)
 def test_squares_and_segments(backend: str, stop: int) -> None:
     """Ends at a square of a prime, and at the ends of segments."""
     flags = sieve(3 * 2**20)
@@ -324,6 +332,7 @@ def test_squares_and_segments(backend: str, stop: int) -> None:
     assert count_primes(2, stop, backend=backend) == flags[:stop].sum()
     assert count_primes(3, stop, backend=backend) == flags[3:stop].sum()
     assert count_primes(stop - 5, stop, backend=backend) == flags[stop - 5 : stop].sum()
+    np.testing.assert_array_equal(primerange(stop, backend=backend), np.flatnonzero(flags[:stop]))
 
 
 def test_odd_starts(backend: str) -> None:
@@ -354,34 +363,87 @@ def test_up_to_the_end(backend: str) -> None:
     assert count_primes(2**64 - 3000, 2**64, backend=backend) == count_primes(2**64 - 3000, 2**64, backend="python")
 
 
-@pytest.mark.parametrize("k", [24, 32, 36])
-def test_sieving_and_testing_agree(backend: str, k: int) -> None:
-    """A range as long as the root of its stop is sieved, its two halves are tested number by number."""
-    stop = 2**k + 12345
-    start = stop - math.isqrt(stop) - 3
-    if backend == "python" and k > 32:
-        start, stop = 2**30, 2**30 + 2**15 + 5
-    middle = (start + stop) // 2
-    halves = count_primes(start, middle, backend=backend), count_primes(middle, stop, backend=backend)
-    assert count_primes(start, stop, backend=backend) == sum(halves)
+# How a window is searched: as the front door chooses, by the sieve, number by number.
+WAYS = {"chosen": 16.0, "sieved": 2.0**70, "tested": 2.0**-70}
 
 
-def test_at_the_limit_of_the_sieve(backend: str) -> None:
-    limit = primes.SIEVE_LIMIT
-    for start, stop in ((limit - 3000, limit), (limit - 1500, limit + 1500), (limit, limit + 3000)):
-        assert count_primes(start, stop, backend=backend) == count_primes(start, stop, backend="python")
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("start", "length"),
+    [
+        pytest.param(0, 30_000, id="0"),
+        pytest.param(2**24 - 7, 20_000, id="2**24"),
+        pytest.param(2**32 - 15_000, 30_000, id="2**32"),
+        pytest.param(2**36 - 15_000, 30_000, id="2**36"),
+        pytest.param(245760**2 - 15_000, 30_000, id="root-at-the-limit-of-the-base"),
+        pytest.param(2**40 + 1, 30_000, id="2**40"),
+        pytest.param(1000003**2 - 100, 30_000, id="square-of-a-marked-prime"),
+    ],
+)
+def test_all_ways_find_the_same(
+    backend: str, start: int, length: int, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(primes, "TEST_SHARE", WAYS[way])
+    numbers = np.arange(start, start + length, dtype=np.uint64)
+    expected = numbers[is_prime(numbers, backend="cython")]
+    if backend == "python":
+        length //= 8
+        expected = expected[expected < start + length]
+    assert count_primes(start, start + length, backend=backend) == len(expected)
+    np.testing.assert_array_equal(primerange(start, start + length, backend=backend), expected)
 
 
-def test_the_longest_roots(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Just below the limit the sieve has a million base primes; python takes a lower limit than the others."""
-    k = 34 if backend == "python" else 48
-    root = 2 ** (k // 2)
-    start, stop = 2**k - root - 1, 2**k
-    sieved = count_primes(start, stop, backend=backend)
-    monkeypatch.setattr(primes, "SIEVE_LIMIT", 0)
-    part = start + 50_000
-    assert sieved == LONGEST[k]
-    assert count_primes(start, part, backend=backend) == count_primes(start, part, backend="cython")
+# Primes in windows so high that most base primes are marked, counted with primesieve 11.
+HIGH = {
+    (10**12, 10**12 + 10**8): 3618282,
+    (10**15, 10**15 + 10**7): 289394,
+    (2**53 - 10**7, 2**53 + 10**7): 544705,
+    (10**18, 10**18 + 10**8): 2414886,
+    (2**63 - 5 * 10**7, 2**63 + 5 * 10**7): 2289873,
+    (2**64 - 10**8, 2**64): 2253052,
+}
+
+
+@pytest.mark.parametrize("window", HIGH, ids=lambda window: f"{window[1]:.2e}")
+def test_high_windows(backend: str, window: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sieved with all primes up to the root on the compiled backend, a shorter window below 10**16 on the others."""
+    start, stop = window
+    if backend == "cython":
+        assert count_primes(start, stop) == HIGH[window]
+        return
+    length = {"python": 2000}.get(backend, 300_000)
+    expected = count_primes(start, start + length, backend="cython")
+    if start < 10**16 and backend != "python":
+        monkeypatch.setattr(primes, "TEST_SHARE", 2**70)
+    assert count_primes(start, start + length, backend=backend) == expected
+
+
+def test_rows_and_segments_of_every_size(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a range is cut changes nothing: segments of odd lengths, rows shorter than a segment."""
+    start, stop = 2**37 + 11, 2**37 + 60_000
+    numbers = np.arange(start, stop, dtype=np.uint64)
+    expected = numbers[is_prime(numbers, backend="cython")]
+    monkeypatch.setattr(primes, "SHORTEST_SEGMENT", 1)
+    for segment, row in ((1000, 10_000), (333, 333), (500, 177), (150, 150), (7000, 2**23)):
+        monkeypatch.setattr(primes, "LONGEST_SEGMENT", segment)
+        monkeypatch.setattr(primes, "PLAIN_SEGMENT", segment)
+        monkeypatch.setattr(primes, "MARKED_ROW", row)
+        assert count_primes(start, stop, backend=backend) == len(expected)
+        np.testing.assert_array_equal(primerange(start, stop, backend=backend), expected)
+        assert count_primes(30_013, backend=backend) == 3246
+
+
+@pytest.mark.parametrize("isa", backends.isas())
+def test_sieves_of_instruction_sets_agree(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernels = backends.kernels
+    monkeypatch.setattr(backends, "kernels", lambda family, backend: kernels(family, backend, isa))
+    primes._base.cache_clear()
+    expected = np.flatnonzero(sieve(3 * 2**20))
+    np.testing.assert_array_equal(primerange(3 * 2**20, backend="cython"), expected)
+    assert count_primes(10**12, 10**12 + 10**7, backend="cython") == 361726
+    assert count_primes(10**15, 10**15 + 10**7, backend="cython") == 289394
+    monkeypatch.undo()
+    primes._base.cache_clear()
 
 
 def test_count_with_threads(backend: str) -> None:
@@ -404,23 +466,160 @@ def test_any_high_range(backend: str, start: int, length: int) -> None:
 
 
 def test_empty_ranges(backend: str) -> None:
-    for bounds in ((0,), (1,), (2,), (-5,), (5, 5), (7, 3), (-9, -2), (-3, 2), (2**64, 0)):
+    for bounds in ((0,), (1,), (2,), (-5,), (5, 5), (7, 3), (-9, -2), (-3, 2), (2**64, 0), (24, 29)):
         assert count_primes(*bounds, backend=backend) == 0
+        assert_same_bits(primerange(*bounds, backend=backend), np.empty(0, np.uint64))
     assert count_primes(-10, 10, backend=backend) == 4
     assert type(count_primes(np.int16(100), backend=backend)) is int
 
 
+@pytest.mark.parametrize("function", [count_primes, primerange, iter_primes], ids=lambda function: function.__name__)
 @pytest.mark.parametrize("bad", [True, 2.0, "7", None, np.float32(3), np.bool_(True)], ids=repr)
-def test_bounds_refused(bad: Any) -> None:
+def test_bounds_refused(bad: Any, function: Callable[..., Any]) -> None:
     with pytest.raises(TypeError, match=f"start: got {type(bad).__name__}, expected an integer"):
-        count_primes(bad)
+        function(bad)
     if bad is not None:  # which leaves the stop out
         with pytest.raises(TypeError, match=f"stop: got {type(bad).__name__}, expected an integer"):
-            count_primes(2, bad)
+            function(2, bad)
 
 
-def test_bounds_too_large() -> None:
+@pytest.mark.parametrize("function", [count_primes, primerange, iter_primes], ids=lambda function: function.__name__)
+def test_bounds_too_large(function: Callable[..., Any]) -> None:
     with pytest.raises(OverflowError, match=r"start: got 18446744073709551617, expected at most 2\*\*64"):
-        count_primes(2**64 + 1)
+        function(2**64 + 1)
     with pytest.raises(OverflowError, match=r"stop: got 18446744073709551617, expected at most 2\*\*64"):
-        count_primes(2, 2**64 + 1)
+        function(2, 2**64 + 1)
+
+
+# --- primerange and iter_primes --------------------------------------------------------------------------------------
+
+
+def test_primerange(backend: str) -> None:
+    expected = np.flatnonzero(sieve(3 * 2**20)).astype(np.uint64)
+    for threads in (1, 2, 3):
+        assert_same_bits(primerange(3 * 2**20, backend=backend, threads=at_most(backend, threads)), expected)
+    got = primerange(10, 30, backend=backend)
+    assert_same_bits(got, np.array([11, 13, 17, 19, 23, 29], np.uint64))
+    assert got.flags.owndata
+
+
+def test_all_short_primeranges(backend: str) -> None:
+    flags = sieve(70)
+    for start in range(70):
+        for stop in range(start, 70):
+            expected = start + np.flatnonzero(flags[start:stop])
+            np.testing.assert_array_equal(primerange(start, stop, backend=backend), expected)
+
+
+def test_primerange_up_to_the_end(backend: str) -> None:
+    np.testing.assert_array_equal(primerange(2**64 - 59, 2**64, backend=backend), [2**64 - 59])
+    assert len(primerange(2**64 - 58, 2**64, backend=backend)) == 0
+    numbers = np.arange(2**64 - 2000, 2**64 - 1, dtype=np.uint64)
+    expected = numbers[is_prime(numbers, backend="python")]
+    np.testing.assert_array_equal(primerange(2**64 - 2000, 2**64, backend=backend), expected)
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**4))
+def test_any_primerange(backend: str, start: int, length: int) -> None:
+    flags = sieve(1_010_000)[start : start + length]
+    np.testing.assert_array_equal(primerange(start, start + length, backend=backend), start + np.flatnonzero(flags))
+
+
+def test_primerange_out(backend: str) -> None:
+    expected = np.flatnonzero(sieve(1000)).astype(np.uint64)
+    for out in (np.zeros(168, np.uint64), np.zeros(336, np.uint64)[::2], np.zeros(168, np.uint64)[::-1]):
+        assert primerange(1000, out=out, backend=backend) is out
+        np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize(
+    ("out", "error", "message"),
+    [
+        pytest.param([2, 3, 5], TypeError, "out: got list, expected an ndarray", id="list"),
+        pytest.param(np.empty(4, np.int64), TypeError, "out: got dtype int64, expected uint64", id="dtype"),
+        pytest.param(np.empty(5, np.uint64), ValueError, r"out: got shape \(5,\), expected \(4,\)", id="longer"),
+        pytest.param(np.empty((2, 2), np.uint64), ValueError, r"out: got shape \(2, 2\), expected \(4,\)", id="shape"),
+        pytest.param(np.empty((), np.uint64), ValueError, r"out: got shape \(\), expected \(4,\)", id="0-d"),
+    ],
+)
+def test_primerange_out_refused(out: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        primerange(10, out=out)
+
+
+def test_primerange_leaves_a_wrong_out_alone() -> None:
+    out = np.full(5, 113, np.uint64)
+    with pytest.raises(ValueError, match="out: got shape"):
+        primerange(10, out=out)
+    assert (out == 113).all()
+
+
+def test_iter_primes(backend: str) -> None:
+    """Over many windows, from anywhere, without an end."""
+    expected = np.flatnonzero(sieve(10**5)).tolist()
+    assert list(primes.iter_primes(0, 10**5, backend=backend)) == expected
+    assert list(primes.iter_primes(-5, 2, backend=backend)) == []
+    assert list(islice(primes.iter_primes(backend=backend), 9592)) == expected
+    assert list(islice(primes.iter_primes(90_000, backend=backend), 100)) == [p for p in expected if p > 90_000][:100]
+    assert list(primes.iter_primes(2**64 - 59, backend=backend)) == [2**64 - 59]
+    assert all(type(p) is int for p in primes.iter_primes(0, 100, backend=backend))
+    got = list(islice(primes.iter_primes(10**18, backend=backend), 3))
+    assert got == [10**18 + 3, 10**18 + 9, 10**18 + 31]  # oeis.org/A033873, A033874
+
+
+def test_iter_primes_keeps_what_was_chosen_at_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    find = primes._primes
+
+    def noted(low: int, high: int, *how: Any) -> Array:
+        seen.append(how[:2])
+        return find(low, high, *how)
+
+    monkeypatch.setattr(primes, "_primes", noted)
+    with use(backend="python", threads=3):
+        found = iter_primes(0, 30)
+    assert list(found) == [2, 3, 5, 7, 11, 13, 17, 19, 23, 29]
+    assert seen == [(backends.BACKENDS["python"], 3)]
+
+
+def test_iter_primes_memory() -> None:
+    """No more than a window, however far it gets."""
+    tracemalloc.start()
+    try:
+        for _ in islice(iter_primes(10**6), 10**6):
+            pass
+        assert tracemalloc.get_traced_memory()[1] < 60e6
+    finally:
+        tracemalloc.stop()
+
+
+# --- executors of other processes ------------------------------------------------------------------------------------
+
+
+@pytest.mark.thread_unsafe(reason="starts processes")
+def test_processes_share_the_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(primes, "PIECE", 10**5)
+    start, stop = 123_456, 1_234_567
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        assert count_primes(start, stop, executor=pool) == sieve(stop)[start:].sum()
+        expected = np.flatnonzero(sieve(stop)).astype(np.uint64)
+        assert_same_bits(primerange(stop, executor=pool), expected)
+        out = np.zeros(len(expected), np.uint64)
+        assert primerange(stop, out=out, executor=pool) is out
+        assert_same_bits(out, expected)
+        assert_same_bits(primerange(20, 20, executor=pool), np.empty(0, np.uint64))
+        with pytest.raises(ValueError, match="out: got shape"):
+            primerange(stop, out=np.zeros(3, np.uint64), executor=pool)
+
+
+@pytest.mark.thread_unsafe(reason="starts processes")
+def test_dask_shares_the_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed", reason="Dask's distributed is not installed")
+    monkeypatch.setattr(primes, "PIECE", 10**5)
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        pool = client.get_executor()
+        assert count_primes(10**6, executor=pool) == PI[6]
+        assert_same_bits(primerange(10**6, executor=pool), np.flatnonzero(sieve(10**6)).astype(np.uint64))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 __all__ = ["BACKENDS", "Backend", "cache_size", "isa", "isas", "kernels", "missing", "resolve"]
@@ -135,14 +136,16 @@ def isa() -> str:
 
 
 @cache
-def cache_size(level: int) -> int:
-    """Bytes of this processor's data cache of level 1 or 2; 32 KiB and 512 KiB where nobody says."""
-    name = {1: "SC_LEVEL1_DCACHE_SIZE", 2: "SC_LEVEL2_CACHE_SIZE"}[level]  # the C library of GNU knows
-    try:
-        found = os.sysconf(name)
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf, other systems do not know the name
-        found = 0
-    return found if found > 0 else {1: 2**15, 2: 2**19}[level]
+def cache_size(level: int, folder: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> int:
+    """Bytes of the processor's data cache of level 1 or 2, as Linux tells them; elsewhere 32 KiB and 512 KiB."""
+    for index in folder.glob("index*"):
+        try:
+            found, kind, size = ((index / name).read_text().strip() for name in ("level", "type", "size"))
+        except OSError:
+            continue
+        if found == str(level) and kind != "Instruction" and size.endswith("K"):
+            return int(size[:-1]) * 1024
+    return {1: 2**15, 2: 2**19}[level]
 
 
 # --- the kernels -----------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from gilfree.backends import Backend
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future, ThreadPoolExecutor
+    from typing import TypeGuard
 
     from gilfree._tickets import Tickets
 
@@ -309,11 +310,13 @@ def check(threads: object, executor: object, *, anywhere: bool = False) -> None:
     raise TypeError(f"executor: got {type(executor).__name__} ({kind}), expected a {expected}")
 
 
-def elsewhere(executor: "Executor | None") -> bool:
+def elsewhere(executor: "Executor | None") -> "TypeGuard[Executor]":
     """Whether the workers of an executor are in other processes, of this machine or of others."""
+    if executor is None:
+        return False
     from concurrent.futures import ThreadPoolExecutor
 
-    return executor is not None and not isinstance(executor, ThreadPoolExecutor)
+    return not isinstance(executor, ThreadPoolExecutor)
 
 
 def each(

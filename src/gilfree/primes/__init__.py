@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -31,11 +31,11 @@ WHEEL = (1, 7, 11, 13, 17, 19, 23, 29)
 LARGEST_PATTERN = 163  # the base has at least all primes that come as ready-made patterns, which clear their own bits
 BASE_LIMIT = 30 * 2**13  # larger primes turn less than once in a segment: their multiples are marked one by one
 SHORTEST_SEGMENT, LONGEST_SEGMENT = 2**17, 2**19  # bytes of the compiled sieve, a quarter of the second cache between
-PLAIN_SEGMENT = 2**15  # bytes of the others: Numba's multiples go through all of it and should find it in the first cache
+PLAIN_SEGMENT = 2**15  # bytes of the others: all of Numba's multiples go through it, so it should fit the first cache
 SIEVE_PAUSE = 8  # tickets of one or four segments: 0.3 to 4 ms each
 SHORT_BASE = 4096  # primes; a ticket begins with a division for each, which more segments than one must pay for
 COUNTED_ROW = 2**32  # bytes, 10 s: how long the counts of all segments may get
-MARKED_ROW = 2**23  # bytes: with them a worker's row stays in a usual third cache, and the primes are gone through seldom
+MARKED_ROW = 2**23  # bytes: a worker's row fits a usual third cache, and the big primes are gone through seldom
 MARKING = 2**25  # numbers whose primes, up to 16 MB, are marked at a time
 MARK_GRAIN, MARK_PAUSE = 4096, 32  # primes a ticket: 20 µs at 10**18, 0.7 ms at 10**12
 TEST_SEGMENT = 512  # bytes, 4096 numbers to test
@@ -43,6 +43,7 @@ TEST_SHARE = 16  # of the root: below it, going through all primes up to the roo
 EXTRACTED = 2**17  # bytes a ticket: 0.1 ms
 PIECE = 2**30  # numbers an executor's worker takes at a time: 0.1 s at 10**9, 2 s at 10**18
 FIRST_WINDOW, LAST_WINDOW = 2**12, 2**26  # numbers
+
 
 @overload
 def is_prime(
@@ -361,13 +362,14 @@ def _rows(
                 units=units,
                 grain=1 if len(base) < SHORT_BASE else 4,
                 pause=SIEVE_PAUSE,
-                private=lambda scratch=scratch, turns=len(base): (
-                    np.empty(scratch, np.uint8),
-                    np.empty(turns, np.int32),
-                ),
+                private=partial(_sieve_buffers, scratch, len(base)),
                 **how,
             )
         yield begin, segment, counts, flags
+
+
+def _sieve_buffers(scratch: int, turns: int) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    return np.empty(scratch, np.uint8), np.empty(turns, np.int32)
 
 
 def _segment(row: Backend) -> int:
@@ -397,10 +399,14 @@ def _marks(
             pause=MARK_PAUSE,
             threads=threads,
             executor=executor,
-            private=lambda spare=spare: (spare.pop() if spare else np.full(length, 0xFF, np.uint8),),
+            private=partial(_marked_row, spare, length),
         )
         rows = spare + [buffers[0] for buffers in owned]
     return np.bitwise_and.reduce(rows) if len(rows) > 1 else rows[0] if rows else np.empty(0, np.uint8)
+
+
+def _marked_row(spare: list[NDArray[np.uint8]], length: int) -> tuple[NDArray[np.uint8]]:
+    return (spare.pop() if spare else np.full(length, 0xFF, np.uint8),)
 
 
 @cache

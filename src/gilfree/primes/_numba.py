@@ -241,11 +241,11 @@ def _sieve_segment(bits: Any, start: int, base: Any) -> None:
             for i in range(at if at >= 0 else at + p, length, p):
                 bits[i] &= mask
     for prime in base:  # crossed off themselves, since the cofactors begin with 1
-        i = np.int64(prime) // 30 - start
-        if i >= length:
+        own = np.int64(prime) // 30 - start
+        if own >= length:
             break
-        if i >= 0:
-            bits[i] |= np.uint8(1 << BIT_OF[np.int64(prime) % 30])
+        if own >= 0:
+            bits[own] |= np.uint8(1 << BIT_OF[np.int64(prime) % 30])
 
 
 def mark(start: int, length: int, primes: Any, row: Any, tickets: Tickets, most: int, release: bool) -> bool:
