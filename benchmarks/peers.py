@@ -1,24 +1,28 @@
 """Holds gilfree against the libraries people would use instead: interleaved in one run, best of many, as ratios.
 
-    python benchmarks/peers.py [primes] [reductions] [pixels] [--threads N] [--seconds S]
+    python benchmarks/peers.py [primes] [reductions] [pixels] [--threads N ...] [--isa NAME ...] [--seconds S]
 
-A peer that is not installed is named and left out. A ratio above 1 means that gilfree is faster.
+By default on one core and on all, with each instruction set that this machine can run. A peer that is not installed is
+named and left out. A ratio above 1 means that gilfree is faster.
 """
 
 import argparse
+import os
 import time
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from gilfree import parallel, pixels, primes, reductions
+from gilfree import backends, parallel, pixels, primes, reductions
 
 Call = Callable[[], Any]
+Cases = dict[str, tuple[Call, dict[str, Call]]]
 
 
-def reduction_cases(threads: int) -> dict[str, tuple[Call, dict[str, Call]]]:
+def reduction_cases(threads: int) -> Cases:
     """Large arrays, and one that fits the cache, against NumPy."""
     rng = np.random.default_rng(0)
     arrays = {
@@ -38,39 +42,91 @@ def reduction_cases(threads: int) -> dict[str, tuple[Call, dict[str, Call]]]:
     return cases
 
 
-def prime_cases(threads: int) -> dict[str, tuple[Call, dict[str, Call]]]:
-    """Arrays of numbers against a loop over a library that tests one."""
+def prime_cases(threads: int) -> Cases:
+    """Arrays of numbers against a loop over a library that tests one; ranges against other sieves."""
+    return test_cases(threads) | range_cases(threads)
+
+
+def test_cases(threads: int) -> Cases:
+    """Numbers of several lengths, prime and any."""
     rng = np.random.default_rng(0)
-    cases: dict[str, tuple[Call, dict[str, Call]]] = {}
+    flint, gmpy2, sympy = found("flint"), found("gmpy2"), found("sympy")
+    cases: Cases = {}
     for name, low, high, only_primes in (
         ("random odd, 64 bits", 2**63, 2**64, False),
         ("primes, 64 bits", 2**63, 2**64, True),
+        ("primes, 63 bits", 2**62, 2**63, True),
         ("primes, 52 bits", 2**51, 2**52, True),
+        ("primes, 40 bits", 2**39, 2**40, True),
         ("primes, 32 bits", 2**31, 2**32, True),
+        ("primes, 20 bits", 2**19, 2**20, True),
     ):
         numbers = rng.integers(low, high, 100_000, dtype=np.uint64) | np.uint64(1)
         if only_primes:
             numbers = numbers[primes.is_prime(numbers)]
-        listed = numbers.tolist()
         peers: dict[str, Call] = {}
-        flint = found("flint")
         if flint:
-            boxed = [flint.fmpz(n) for n in listed]
+            boxed = [flint.fmpz(n) for n in numbers.tolist()]
             peers["python-flint"] = lambda boxed=boxed: [n.is_prime() for n in boxed]
-        sympy = found("sympy")
+        few = numbers[:1000].tolist()
+        if gmpy2:
+            large = [gmpy2.mpz(n) for n in few]
+            peers["gmpy2"] = Scaled(lambda large=large: [gmpy2.is_prime(n) for n in large], len(numbers) / len(few))
         if sympy:
-            few = listed[:1000]
-            peers["SymPy, first 1000 scaled"] = Scaled(
-                lambda few=few, sympy=sympy: [sympy.isprime(n) for n in few], len(listed) / len(few)
-            )
+            peers["SymPy"] = Scaled(lambda few=few: [sympy.isprime(n) for n in few], len(numbers) / len(few))
         cases[f"is_prime {name}"] = (lambda n=numbers: primes.is_prime(n, threads=threads), peers)
+    numbers = rng.integers(2**62, 2**63, 20_000, dtype=np.uint64)
+    few = numbers[:200].tolist()
+    following: dict[str, Call] = {}
+    if gmpy2:
+        following["gmpy2"] = Scaled(lambda: [gmpy2.next_prime(n) for n in few], len(numbers) / len(few))
+    if sympy:
+        following["SymPy"] = Scaled(lambda: [sympy.nextprime(n) for n in few], len(numbers) / len(few))
+    cases["next_prime 63 bits"] = (lambda: primes.next_prime(numbers, threads=threads), following)
+    semiprimes = [p * q for p, q in rng.choice(primes.primerange(2**31, 2**31 + 10**6), (20, 2)).tolist()]
+    factors: dict[str, Call] = {}
+    if flint:
+        factors["python-flint"] = lambda: [flint.fmpz(n).factor() for n in semiprimes]
+    if sympy:
+        factors["SymPy"] = Scaled(lambda: [sympy.factorint(n) for n in semiprimes[:2]], len(semiprimes) / 2)
+    cases["factorint two primes of 32 bits"] = (lambda: [primes.factorint(n, threads=1) for n in semiprimes], factors)
     return cases
 
 
-def pixel_cases(threads: int) -> dict[str, tuple[Call, dict[str, Call]]]:
+def range_cases(threads: int) -> Cases:
+    """Counts and arrays, low and high; where a formula is shorter than a sieve, the sieve as well."""
+    primesieve, primecount = found("primesieve"), found("primecountpy")
+    if primesieve:
+        primesieve.set_num_threads(threads)
+    cases: Cases = {}
+    for name, low, high in (
+        ("[0, 10⁹)", 0, 10**9),
+        ("[0, 10¹⁰)", 0, 10**10),
+        ("[10⁹, 2·10⁹)", 10**9, 2 * 10**9),
+        ("10⁹ numbers at 10¹²", 10**12, 10**12 + 10**9),
+        ("10⁹ numbers at 10¹⁵", 10**15, 10**15 + 10**9),
+        ("10⁸ numbers at 10¹⁸", 10**18, 10**18 + 10**8),
+    ):
+        peers: dict[str, Call] = {}
+        if primesieve:
+            peers["primesieve"] = lambda low=low, high=high: primesieve.count_primes(low, high - 1)
+        counted = lambda low=low, high=high: primes.count_primes(low, high, threads=threads)  # noqa: E731
+        cases[f"count_primes {name}, sieved"] = (Sieved(counted), peers)
+        if high <= 10**10:
+            also = dict(peers)
+            if primecount and low == 0:
+                also["primecount, all cores"] = lambda high=high: primecount.prime_pi(high - 1)
+            cases[f"count_primes {name}"] = (counted, also)
+    for name, high in (("0, 10⁸", 10**8), ("0, 10⁷", 10**7)):
+        arrays = {"primesieve": lambda high=high: primesieve.primes(0, high - 1)} if primesieve else {}
+        cases[f"primerange({name})"] = (lambda high=high: primes.primerange(high, threads=threads), arrays)
+    return cases
+
+
+def pixel_cases(threads: int) -> Cases:
     """A large picture and one of a camera's preview against OpenCV and scikit-image."""
     rng = np.random.default_rng(0)
-    cases: dict[str, tuple[Call, dict[str, Call]]] = {}
+    cases: Cases = {}
     cv2, filters = found("cv2"), found("skimage.filters")
     if cv2:
         cv2.setNumThreads(threads)
@@ -78,7 +134,7 @@ def pixel_cases(threads: int) -> dict[str, tuple[Call, dict[str, Call]]]:
         colour = rng.integers(0, 256, (height, width, 3), np.uint8)
         grey = pixels.grayscale(colour)
         out = np.zeros_like(grey)
-        rows: dict[str, tuple[Call, dict[str, Call]]] = {
+        rows: Cases = {
             "grayscale": (lambda c=colour, o=out: pixels.grayscale(c, out=o, threads=threads), {}),
             "threshold": (lambda g=grey, o=out: pixels.threshold(g, 127, out=o, threads=threads), {}),
             "threshold_otsu": (lambda g=grey: pixels.threshold_otsu(g, threads=threads), {}),
@@ -106,6 +162,38 @@ class Scaled:
         return self.call()
 
 
+class Sieved:
+    """A count of primes that no formula shortens."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+
+    def __call__(self) -> Any:
+        limit, primes.COMBINATORIAL_LIMIT = primes.COMBINATORIAL_LIMIT, 0
+        try:
+            return self.call()
+        finally:
+            primes.COMBINATORIAL_LIMIT = limit
+
+
+class Built:
+    """A call of gilfree with the kernels built for one instruction set."""
+
+    def __init__(self, call: Call, isa: str) -> None:
+        self.call = call
+        self.isa = isa
+
+    def prepare(self) -> None:
+        """Before the clock runs: the choice is read once from the environment, as a user makes it."""
+        os.environ["GILFREE_ISA"] = self.isa
+        backends.isa.cache_clear()
+        backends.kernels.cache_clear()
+
+    def __call__(self) -> Any:
+        return self.call()
+
+
+@cache
 def found(module: str) -> Any:
     """The module, or None where it is not installed."""
     try:
@@ -115,14 +203,14 @@ def found(module: str) -> Any:
         return None
 
 
-def compare(ours: Call, peers: dict[str, Call], seconds: float) -> dict[str, float]:
+def compare(calls: dict[str, Call], seconds: float) -> dict[str, float]:
     """Best time of each, called in turn for about so many seconds."""
-    calls = {"gilfree": ours, **peers}
     best = dict.fromkeys(calls, float("inf"))
     began = time.perf_counter()
     rounds = 0
     while rounds < 3 or time.perf_counter() - began < seconds:
         for name, call in calls.items():
+            getattr(call, "prepare", int)()
             start = time.perf_counter()
             call()
             best[name] = min(best[name], (time.perf_counter() - start) * getattr(call, "factor", 1.0))
@@ -131,21 +219,23 @@ def compare(ours: Call, peers: dict[str, Call], seconds: float) -> dict[str, flo
 
 
 def main() -> None:
-    """Print one line a case and peer."""
+    """Print one line a case and peer: its time, and the time and the ratio of each build of gilfree."""
     sections = {"primes": prime_cases, "reductions": reduction_cases, "pixels": pixel_cases}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", choices=[*sections, []], help="all by default")
-    parser.add_argument("--threads", type=int, default=parallel.cpu_count())
+    parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, parallel.cpu_count()}))
+    parser.add_argument("--isa", nargs="+", choices=backends.isas(), default=backends.isas())
     parser.add_argument("--seconds", type=float, default=3.0, help="for each case")
     options = parser.parse_args()
     for section in options.sections or sections:
-        print(f"\n{section}, {options.threads} threads")
-        for name, (ours, peers) in sections[section](options.threads).items():
-            best = compare(ours, peers, options.seconds)
-            for peer in peers:
-                ratio = best[peer] / best["gilfree"]
-                ours_ms, peer_ms = best["gilfree"] * 1e3, best[peer] * 1e3
-                print(f"  {name:<32} {ours_ms:9.3f} ms  {peer:<28} {peer_ms:9.3f} ms  ratio {ratio:5.2f}")
+        for threads in options.threads:
+            print(f"\n{section}, {threads} thread{'s' if threads > 1 else ''}")
+            for name, (ours, peers) in sections[section](threads).items():
+                builds = {isa: Built(ours, isa) for isa in options.isa}
+                best = compare(builds | peers, options.seconds)
+                for peer in peers:
+                    columns = [f"{isa} {best[isa] * 1e3:9.3f} ms {best[peer] / best[isa]:7.2f} x" for isa in builds]
+                    print(f"  {name:<36} {peer:<28} {best[peer] * 1e3:9.3f} ms   {'   '.join(columns)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -335,6 +335,7 @@ def _rows(
     first, end = low // 30, (high - 1) // 30 + 1
     how: dict[str, Any] = {"threads": threads, "executor": executor}
     most = MARKED_ROW if marking else end - first if keep else COUNTED_ROW
+    rows: list[NDArray[np.uint8]] = []  # to mark, one a worker
     for begin in range(first, end, most):
         length = min(most, end - begin)
         head, tail = 0xFF, 0xFF
@@ -352,7 +353,7 @@ def _rows(
         else:
             base = _base(row.name)
             base = base[: np.searchsorted(base, max(root, LARGEST_PATTERN), "right")]
-            marks = _marks(begin, length, root, row, **how) if marking else np.empty(0, np.uint8)
+            marks = _marks(rows, begin, length, root, row, **how) if marking else np.empty(0, np.uint8)
             largest = int(base[-1]) if len(base) else 0
             scratch = min(segment, length) + 2 * (largest + 1) + 1024
             parallel.run(
@@ -380,16 +381,26 @@ def _segment(row: Backend) -> int:
 
 
 def _marks(
-    first: int, length: int, root: int, row: Backend, threads: int | None, executor: Executor | None
+    rows: list[NDArray[np.uint8]],
+    first: int,
+    length: int,
+    root: int,
+    row: Backend,
+    threads: int | None,
+    executor: Executor | None,
 ) -> NDArray[np.uint8]:
-    """Bits of a row without the multiples of the primes from BASE_LIMIT to ``root``, which are never all in memory."""
+    """Bits of a row without the multiples of the primes from BASE_LIMIT to ``root``, which are never all in memory.
+
+    ``rows`` are the workers' own, kept from one row to the next, since fresh memory would cost as much as the marks.
+    """
     mark = backends.kernels("primes", row.name).mark
-    rows: list[NDArray[np.uint8]] = []  # one a worker
+    for own in rows:
+        own[:] = 0xFF
     for low in range(BASE_LIMIT, root + 1, MARKING):
-        spare = rows.copy()
         primes = _primes(low, min(low + MARKING, root + 1), row, threads, executor)
         if not len(primes):
             continue
+        spare = rows.copy()
         owned = parallel.run(
             row,
             mark,
@@ -401,8 +412,10 @@ def _marks(
             executor=executor,
             private=partial(_marked_row, spare, length),
         )
-        rows = spare + [buffers[0] for buffers in owned]
-    return np.bitwise_and.reduce(rows) if len(rows) > 1 else rows[0] if rows else np.empty(0, np.uint8)
+        rows[:] = spare + [buffers[0] for buffers in owned]
+    for own in rows[1:]:
+        np.bitwise_and(rows[0], own, out=rows[0])
+    return rows[0][:length] if rows else np.empty(0, np.uint8)
 
 
 def _marked_row(spare: list[NDArray[np.uint8]], length: int) -> tuple[NDArray[np.uint8]]:
