@@ -40,6 +40,15 @@ def _primerange(size: int) -> Call:
     return lambda **how: primes.primerange(start, start + length, **how)
 
 
+def _count_by_leaves(size: int) -> Call:
+    # Wide enough to be counted without a visit to each number.
+    return lambda **how: primes.count_primes(10**6 * size, **how)
+
+
+def _nth_prime(size: int) -> Call:
+    return lambda **how: primes.nth_prime(10**4 * size, **how)
+
+
 def _sum(size: int) -> Call:
     x = np.random.default_rng(1).normal(size=20 * size)
     return lambda **how: reductions.sum(x, **how)
@@ -90,7 +99,9 @@ KERNELS: dict[str, Callable[[int], Call]] = {
     "count_primes-sieve": _count_by_sieve,
     "count_primes-marks": _count_with_marks,
     "count_primes-test": _count_by_test,
+    "count_primes-leaves": _count_by_leaves,
     "primerange": _primerange,
+    "nth_prime": _nth_prime,
     "sum-floats": _sum,
     "sum-integers": _sum_integers,
     "min-floats": _min,

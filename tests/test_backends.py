@@ -15,7 +15,10 @@ from gilfree.pytest_plugin import Gil
 
 NAMES = ["python", "cython-held", "cython", "numba-held", "numba", "numba-parallel"]
 DOORS = {
-    "primes": ["is_prime", "sieve", "mark", "test", "extract"],
+    "primes": [
+        *("is_prime", "sieve", "mark", "test", "extract"),
+        *("tabulate", "ordinary_leaves", "easy_leaves", "hard_leaves"),
+    ],
     "reductions": ["sum_integer", "sum_real", "min_integer", "max_integer", "min_real", "max_real", "join"],
     "pixels": ["grayscale", "threshold", "histogram", "extent", "histogram_real"],
 }

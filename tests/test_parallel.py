@@ -320,7 +320,8 @@ def test_asyncio_tasks_have_their_own() -> None:
 def test_a_small_input_runs_inline(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "_threads", lambda: pytest.fail("asked for the pool"))
     for name, kernel in KERNELS.items():
-        if name not in ("threshold_otsu-floats", "count_primes-marks"):  # never small: all big primes are gone through
+        # Never small: all big primes are gone through; a million numbers.
+        if name not in ("threshold_otsu-floats", "count_primes-marks", "count_primes-leaves"):
             kernel(1)(backend=backend, threads=at_most(backend, 4))
 
 
@@ -654,17 +655,33 @@ backend = sys.argv[1]
 root = 2**31 // backends.BACKENDS[backend].slowness
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 pool = ThreadPoolExecutor(1)
+limit = primes.COMBINATORIAL_LIMIT
+def visit(*bounds, **how):
+    primes.COMBINATORIAL_LIMIT, primes.TEST_SHARE = 0, 2.0**70
+    return primes.count_primes(*bounds, **how)
+def test(*bounds, **how):
+    primes.COMBINATORIAL_LIMIT, primes.TEST_SHARE = 0, 2.0**-70
+    return primes.count_primes(*bounds, **how)
+def count(stop, leaves, **how):
+    primes.COMBINATORIAL_LIMIT, primes.LEAVES = limit, leaves
+    return primes.count_primes(stop, **how)
 calls = {
-    "sieve": lambda **how: primes.count_primes(2**33, 2**63, **how),
-    "marks": lambda **how: primes.count_primes(root**2, 2 * root**2, **how),
+    "sieve": lambda **how: visit(0, 2**35, **how),
+    "marks": lambda **how: visit(root**2, 2 * root**2, **how),
     "primes": lambda **how: sum(primes.iter_primes(2**33, **how)),
-    "test": lambda **how: primes.count_primes(2**63, 2**63 + 2**40, **how),
+    "test": lambda **how: test(2**63, 2**63 + 2**40, **how),
+    "tables": lambda **how: count(10**18, 2600, **how),
+    "easy-leaves": lambda **how: count(10**16, 2600, **how),
+    "hard-leaves": lambda **how: count(10**16, 10**6, **how),
 }
 small = {
-    "sieve": lambda: primes.count_primes(2**20, 2**20 + 2**12, backend=backend),
-    "marks": lambda: primes.count_primes(2**37, 2**37 + 2**15, backend=backend),
+    "sieve": lambda: visit(2**20, 2**20 + 2**12, backend=backend),
+    "marks": lambda: visit(2**37, 2**37 + 2**15, backend=backend),
     "primes": lambda: len(primes.primerange(2**20, 2**20 + 2**12, backend=backend)),
-    "test": lambda: primes.count_primes(2**63, 2**63 + 1000, backend=backend),
+    "test": lambda: test(2**63, 2**63 + 1000, backend=backend),
+    "tables": lambda: count(10**7, 2600, backend=backend),
+    "easy-leaves": lambda: count(10**7, 2600, backend=backend),
+    "hard-leaves": lambda: count(10**7, 2600, backend=backend),
 }
 for name, call in calls.items():
     expected = small[name]()  # compiles

@@ -1,6 +1,9 @@
 """Exact primality and counting of primes: published tables, other libraries, and the same answers on every backend."""
 
+import importlib.util
 import math
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -9,6 +12,7 @@ from itertools import islice
 from multiprocessing import get_context
 from typing import Any
 
+import child
 import numpy as np
 import pytest
 from awkward import INTEGERS, LAYOUTS, Array
@@ -18,7 +22,7 @@ from hypothesis import strategies as st
 from judge import assert_same_bits
 
 from gilfree import backends, primes, use
-from gilfree.primes import count_primes, is_prime, iter_primes, primerange
+from gilfree.primes import count_primes, is_prime, iter_primes, nth_prime, primerange
 
 # --- what is known ---------------------------------------------------------------------------------------------------
 
@@ -306,9 +310,11 @@ def test_too_large(n: Any) -> None:
 # --- count_primes ----------------------------------------------------------------------------------------------------
 
 
-def test_pi(backend: str) -> None:
-    for k in range(8 if backend == "python" else 9):
-        assert count_primes(10**k, backend=backend) == PI[k]
+def test_pi(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the sieve alone."""
+    monkeypatch.setattr(primes, "COMBINATORIAL_LIMIT", 0)
+    for k in range({"python": 8, "cython": 11}.get(backend, 9)):
+        assert count_primes(10**k, backend=backend) == [*PI, *PI_ON][k]
 
 
 def test_all_short_ranges(backend: str) -> None:
@@ -599,6 +605,7 @@ def test_iter_primes_memory() -> None:
 @pytest.mark.thread_unsafe(reason="starts processes")
 def test_processes_share_the_range(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(primes, "PIECE", 10**5)
+    monkeypatch.setattr(primes, "COMBINATORIAL_LIMIT", 0)
     start, stop = 123_456, 1_234_567
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         assert count_primes(start, stop, executor=pool) == sieve(stop)[start:].sum()
@@ -610,16 +617,244 @@ def test_processes_share_the_range(monkeypatch: pytest.MonkeyPatch) -> None:
         assert_same_bits(primerange(20, 20, executor=pool), np.empty(0, np.uint64))
         with pytest.raises(ValueError, match="out: got shape"):
             primerange(stop, out=np.zeros(3, np.uint64), executor=pool)
+        monkeypatch.undo()
+        assert count_primes(10**10, executor=pool) == PI_ON[0]
+
+
+DASK = """
+import distributed
+from gilfree import primes
+primes.PIECE, primes.COMBINATORIAL_LIMIT = 10**5, 0
+with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with distributed.Client(cluster) as client:
+        pool = client.get_executor()
+        found = primes.primerange(10**6, executor=pool)
+        print(primes.count_primes(10**6, executor=pool), len(found), found.sum())
+"""
 
 
 @pytest.mark.thread_unsafe(reason="starts processes")
-def test_dask_shares_the_range(monkeypatch: pytest.MonkeyPatch) -> None:
-    distributed = pytest.importorskip("distributed", reason="Dask's distributed is not installed")
-    monkeypatch.setattr(primes, "PIECE", 10**5)
-    with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        pool = client.get_executor()
-        assert count_primes(10**6, executor=pool) == PI[6]
-        assert_same_bits(primerange(10**6, executor=pool), np.flatnonzero(sieve(10**6)).astype(np.uint64))
+def test_dask_shares_the_range() -> None:
+    """In a process of its own, for what Dask imports may switch the GIL on."""
+    if importlib.util.find_spec("distributed") is None:
+        pytest.skip("Dask's distributed is not installed")
+    assert child.output(DASK) == f"{PI[6]} {PI[6]} {np.flatnonzero(sieve(10**6)).sum()}"
+
+
+# --- how many primes below x, without visiting them ------------------------------------------------------------------
+
+# Primes below 10**k, from k = 10 on (oeis.org/A006880), and below 2**k, from k = 1 on (oeis.org/A007053).
+PI_ON = [455052511, 4118054813, 37607912018, 346065536839]
+PI_2 = [
+    *(1, 2, 4, 6, 11, 18, 31, 54, 97, 172, 309, 564, 1028, 1900, 3512, 6542, 12251, 23000, 43390, 82025, 155611),
+    *(295947, 564163, 1077871, 2063689, 3957809, 7603553, 14630843, 28192750, 54400028, 105097565, 203280221),
+    *(393615806, 762939111, 1480206279, 2874398515, 5586502348, 10866266172, 21151907950, 41203088796, 80316571436),
+    *(156661034233, 305761713237),
+]
+# The primes number 10**k (oeis.org/A006988).
+NTH = [
+    *(2, 29, 541, 7919, 104729, 1299709, 15485863, 179424673, 2038074743, 22801763489, 252097800623, 2760727302517),
+    29996224275833,
+]
+
+
+def below(x: int, backend: str, threads: int = 1) -> int:
+    """Without a visit, where the front door might sieve."""
+    return primes._count_below(x, backends.resolve(backend), at_most(backend, threads), None)
+
+
+def reach(backend: str, compiled: int, numba: int, python: int) -> int:
+    """How far to go on a backend, so that it takes a second or so."""
+    if backend == "python":
+        return python
+    return numba if backend.startswith("numba") else compiled
+
+
+def test_pi_of_powers_of_10(backend: str) -> None:
+    table = [*PI, *PI_ON]
+    for k in range(reach(backend, 14, 12, 10)):
+        assert below(10**k, backend) == table[k], k
+    k = reach(backend, 12, 11, 8)
+    assert count_primes(10**k, backend=backend) == table[k]
+
+
+def test_pi_of_powers_of_2(backend: str) -> None:
+    for k in range(1, 1 + reach(backend, 41, 38, 29)):
+        assert below(2**k + 1, backend) == PI_2[k - 1], k
+
+
+def test_below_every_number(backend: str) -> None:
+    """From where a sieve hands over, and through squares and cubes of small primes."""
+    flags = sieve(40_000)
+    least = primes.COMBINATORIAL_LEAST
+    stop = reach(backend, 8_000, 4_000, 2_200)
+    counts = np.cumsum(flags)
+    for x in (0, 1, 2, 3, *range(least - 20, stop)):
+        assert below(x, backend) == (counts[x - 1] if x else 0), x
+
+
+def test_below_squares_and_cubes(backend: str) -> None:
+    """Where the roots that divide the leaves change: of x, of its cube root, of the ends of segments."""
+    stop = reach(backend, 10**7, 10**6, 10**5)
+    counts = np.cumsum(sieve(10**7 + 100))
+    for p in np.flatnonzero(sieve(3163)).tolist():
+        for power in (2, 3, 4, 5, 6):
+            x = p**power
+            if primes.COMBINATORIAL_LEAST < x < stop:
+                assert [below(x + i, backend) for i in (-1, 0, 1, 2)] == [counts[x + i - 1] for i in (-1, 0, 1, 2)], x
+
+
+@pytest.mark.parametrize("segments", [1, 2, 3])
+def test_where_a_segment_ends(backend: str, segments: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """x / y and the root of x, up to which leaves lie, fall on both sides of the end of a segment."""
+    if backend == "python":
+        monkeypatch.setattr(primes, "LEAF_SEGMENT", 2**15)
+    end = segments * primes.LEAF_SEGMENT
+    low, high = primes.COMBINATORIAL_LEAST, 10**12
+    while high - low > 1:  # the least x with x / y at the end
+        x = (low + high) // 2
+        low, high = (low, x) if x // primes._leaf_border(x) >= end else (x, high)
+    for x in (high, end**2) if segments == 1 else (high,):
+        expected = count_primes(x - 200, x + 200, backend="cython")
+        assert below(x + 200, backend) - below(x - 200, backend) == expected
+        near = [below(x + i, backend) - below(x, backend) for i in (-1, 1, 2)]
+        assert near == [-is_prime(x - 1), is_prime(x), is_prime(x) + is_prime(x + 1)]
+
+
+@pytest.mark.parametrize("segment", [128, 1280, 2**14])
+def test_short_segments(backend: str, segment: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many rounds of them, with leaves in each; and the smaller ones among crowded leaves."""
+    k = reach(backend, 8, 7, 6)
+    monkeypatch.setattr(primes, "LEAF_SEGMENT", segment)
+    assert below(10**k, backend, 2) == PI[k]
+    monkeypatch.setattr(primes, "LEAF_SEGMENT", 8 * segment)
+    monkeypatch.setattr(primes, "CROWDED", 0)
+    assert below(10**k, backend, 2) == PI[k]
+
+
+@pytest.mark.parametrize("leaves", [100, 1000, 10_000, 10**6])
+def test_wherever_the_leaves_begin(backend: str, leaves: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """y from just above the cube root to the square root: the kinds of leaves trade places, their sum does not."""
+    monkeypatch.setattr(primes, "LEAVES", leaves)
+    for k in range(4, reach(backend, 11, 9, 8)):
+        assert below(10**k, backend) == [*PI, *PI_ON][k]
+
+
+def test_below_with_threads(backend: str) -> None:
+    for threads in (1, 2, 3, 5):
+        k = reach(backend, 11, 10, 8)
+        assert below(10**k, backend, threads) == [*PI, *PI_ON][k]
+
+
+@pytest.mark.parametrize("isa", backends.isas())
+def test_leaves_on_every_instruction_set(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernels = backends.kernels
+    monkeypatch.setattr(backends, "kernels", lambda family, backend: kernels(family, backend, isa))
+    assert [below(10**k, "cython") for k in range(13)] == [*PI, *PI_ON][:13]
+
+
+def test_wide_windows_are_not_visited(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same answer by either way, and the front door takes the shorter one."""
+    top = reach(backend, 10**11, 10**10, 10**9)
+    width = reach(backend, 5 * 10**7, 2 * 10**7, 10**6)
+    row = backends.resolve(backend)
+    assert primes._counting_is_shorter(0, top, row)
+    assert primes._counting_is_shorter(top // 2, top, row)
+    assert not primes._counting_is_shorter(top - 10**6, top, row)
+    assert not primes._counting_is_shorter(0, 10**6, row)
+    assert not primes._counting_is_shorter(0, primes.COMBINATORIAL_LIMIT + 1, row)
+    sieved = count_primes(top - width, top, backend=backend)
+    assert below(top, backend) - below(top - width, backend) == sieved
+    monkeypatch.setattr(primes, "COMBINATORIAL_FIXED", -(10**12))
+    assert count_primes(top - width, top, backend=backend) == sieved
+
+
+@given(st.integers(0, 10**10), st.integers(0, 10**7))
+def test_any_window_by_both_ways(backend: str, start: int, length: int) -> None:
+    start, length = start // reach(backend, 1, 1, 1000), length // reach(backend, 1, 10, 100)
+    visited = count_primes(start, start + length, backend=backend)
+    assert below(start + length, backend) - below(start, backend) == visited
+
+
+PRIMECOUNT = """
+import sys
+from primecountpy.primecount import nth_prime, prime_pi
+print(*[prime_pi(int(x) - 1) for x in sys.argv[1].split()], *[nth_prime(int(n)) for n in sys.argv[2].split()])
+"""
+
+
+def test_against_primecount() -> None:
+    """In a process of its own: it brings handlers of signals along."""
+    pytest.importorskip("primecountpy", reason="primecountpy is not installed")
+    random = np.random.default_rng(8)
+    stops = [int(10**digits) for digits in random.uniform(4, 12.5, 40)]
+    ranks = [int(10**digits) for digits in random.uniform(1, 11, 20)]
+    command = [sys.executable, "-c", PRIMECOUNT, " ".join(map(str, stops)), " ".join(map(str, ranks))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    ours = [*(below(x, "cython") for x in stops), *(nth_prime(n, backend="cython") for n in ranks)]
+    assert ours == [int(word) for word in done.stdout.split()]
+
+
+# --- the n-th prime --------------------------------------------------------------------------------------------------
+
+
+def test_nth_primes(backend: str) -> None:
+    for k in range(reach(backend, 12, 11, 7)):
+        assert nth_prime(10**k, backend=backend) == NTH[k]
+
+
+def test_the_first_primes(backend: str) -> None:
+    known = np.flatnonzero(sieve(40_000)).tolist()
+    for n, prime in enumerate(known[: reach(backend, 1000, 200, 100)], start=1):
+        assert nth_prime(n, backend=backend) == prime, n
+
+
+@pytest.mark.parametrize("error", [-(10**5), -300, -1, 0, 1, 300, 10**5])
+def test_wherever_the_walk_begins(backend: str, error: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Upwards, downwards, in more windows than one, and with the prime at either end of one."""
+    monkeypatch.setattr(primes, "_expected_prime", lambda _: 15485863 + error)
+    if backend == "python":
+        monkeypatch.setattr(primes, "_expected_prime", lambda _: 15485863 + error // 100)
+    assert nth_prime(10**6, backend=backend) == 15485863
+    monkeypatch.setattr(primes, "WINDOW", 5000)
+    assert nth_prime(10**6, backend=backend) == 15485863
+    assert nth_prime(10**6 - 1, backend=backend) == 15485857
+    assert nth_prime(10**6 + 1, backend=backend) == 15485867
+
+
+def test_nth_prime_with_threads(backend: str) -> None:
+    for threads in (1, 2, 3):
+        k = reach(backend, 9, 8, 5)
+        assert nth_prime(10**k, backend=backend, threads=at_most(backend, threads)) == NTH[k]
+
+
+def test_the_expected_prime_is_near() -> None:
+    """The difference is of the size of the root, far as that goes; so near the end of the range too."""
+    for k, prime in enumerate(NTH):
+        assert abs(primes._expected_prime(10**k) - prime) < 10 + math.isqrt(prime)
+    assert abs(primes._expected_prime(primes.PRIMES) - 2**64) < 2**33
+
+
+@given(st.integers(1, 10**6))
+def test_count_and_nth_are_inverse(backend: str, n: int) -> None:
+    n //= reach(backend, 1, 1, 100)
+    prime = nth_prime(n + 1, backend=backend)
+    assert count_primes(prime, backend=backend) == n
+    assert is_prime(prime, backend=backend)
+
+
+@pytest.mark.parametrize("bad", [True, 2.0, "7", None, np.float32(3), np.bool_(True)], ids=repr)
+def test_ranks_refused(bad: Any) -> None:
+    with pytest.raises(TypeError, match=f"n: got {type(bad).__name__}, expected an integer"):
+        nth_prime(bad)
+
+
+def test_ranks_out_of_range() -> None:
+    for bad in (0, -1, -(10**30)):
+        with pytest.raises(ValueError, match=f"n: got {bad}, expected at least 1"):
+            nth_prime(bad)
+    for bad in (primes.PRIMES + 1, 2**64, 10**100):
+        with pytest.raises(OverflowError, match=f"n: got {bad}, expected at most 425656284035217743"):
+            nth_prime(bad)
+    assert nth_prime(np.uint8(25)) == nth_prime(Index()) + 56 == 97
+    assert type(nth_prime(np.int64(5))) is int

@@ -62,7 +62,9 @@ KERNELS = {
     row.name: row
     for row in (
         Kernel("is_prime", "primes", "numbers", 200_000, 2**10, _odd_numbers, primes.is_prime),
-        Kernel("count_primes", "primes", "numbers", 5 * 10**7, 2**22, lambda size, _seed: size, primes.count_primes),
+        Kernel("count_primes", "primes", "numbers", 3 * 10**8, 2**22, lambda size, _seed: size, primes.count_primes),
+        Kernel("primerange", "primes", "numbers", 10**8, 2**20, lambda size, _seed: size, primes.primerange),
+        Kernel("nth_prime", "primes", "primes", 4 * 10**10, 10**6, lambda size, _seed: size, primes.nth_prime),
         Kernel("sum", "reductions", "float64", 2 * 10**7, 2**19, _normal, reductions.sum),
         Kernel("min", "reductions", "float64", 2 * 10**7, 2**19, _normal, reductions.min),
         Kernel("max", "reductions", "float64", 2 * 10**7, 2**19, _normal, reductions.max),
@@ -71,6 +73,10 @@ KERNELS = {
         Kernel("threshold_otsu", "pixels", "pixels", 48 * 10**6, 2**20, _grey_image, pixels.threshold_otsu),
     )
 }
+
+# Kernels that take numbers, and so no array of the user's.
+RANGES = {"count_primes", "primerange"}
+NUMBERS = {*RANGES, "nth_prime"}
 
 
 @dataclass(frozen=True)
@@ -87,8 +93,12 @@ class Workload:
         if self.path is not None:
             whole = _read(self.path, row)[: self.size]
             return _with_out(row, whole[len(whole) * part // parts : len(whole) * (part + 1) // parts].copy())
-        if self.kernel == "count_primes":
-            return self.size * part // parts, self.size * (part + 1) // parts
+        if self.kernel in RANGES:
+            # So high that a range of this size is visited, number by number: its parts are, and must be as much work.
+            start = max(10**11, round(self.size**1.7) // 100)
+            return start + self.size * part // parts, start + self.size * (part + 1) // parts
+        if self.kernel == "nth_prime":
+            return max(1, round(self.size / parts ** (1 / 0.61)))  # the work grows as n**0.61
         return _with_out(row, row.make(max(1, self.size // parts), part))
 
     @property
@@ -100,8 +110,8 @@ class Workload:
 
     def call(self, data: Any, **where: Any) -> Any:
         """The kernel's answer on ``backend=`` and ``threads=``."""
-        if self.kernel == "count_primes":
-            return primes.count_primes(*data, **where)
+        if self.kernel in RANGES:
+            return KERNELS[self.kernel].call(*data, **where)
         return KERNELS[self.kernel].call(data, **where)
 
 
@@ -150,7 +160,7 @@ def workloads(
     found = []
     for row in rows:
         path = image if row.family == "pixels" else array
-        if path is not None and row.name != "count_primes" and _fits(path, row):
+        if path is not None and row.name not in NUMBERS and _fits(path, row):
             length = len(_read(path, row))
             found.append(Workload(row.name, min(size or length, length), path))
     if not found:

@@ -181,8 +181,8 @@ BIT_OF = np.full(30, -1, np.int64)
 BIT_OF[WHEEL] = np.arange(8)
 # The bits that the primes 7 to 17 leave, which come again after 7 * 11 * 13 * 17 bytes. With 19 too, the pattern would
 # no longer stay in the cache.
-PATTERN_PRIMES = np.array([7, 11, 13, 17], np.int64)
-PATTERN = np.packbits(
+PRESIEVED_PRIMES = np.array([7, 11, 13, 17], np.int64)
+PRESIEVED = np.packbits(
     (np.gcd(WHEEL + 30 * np.arange(7 * 11 * 13 * 17)[:, None], 7 * 11 * 13 * 17) == 1), axis=1, bitorder="little"
 ).ravel()
 
@@ -223,16 +223,16 @@ def sieve(
 def _sieve_segment(bits: Any, start: int, base: Any) -> None:
     """The multiples of p whose cofactors leave the same remainder by 30 are p bytes apart and have the same bit."""
     length = len(bits)
-    done = -(start % len(PATTERN))
+    done = -(start % len(PRESIEVED))
     while done < length:
-        low, high = max(done, 0), min(done + len(PATTERN), length)
-        bits[low:high] = PATTERN[low - done : high - done]
-        done += len(PATTERN)
+        low, high = max(done, 0), min(done + len(PRESIEVED), length)
+        bits[low:high] = PRESIEVED[low - done : high - done]
+        done += len(PRESIEVED)
     for prime in base:
         p = np.int64(prime)
         if p * p // 30 >= start + length:
             break
-        if p <= PATTERN_PRIMES[-1]:
+        if p <= PRESIEVED_PRIMES[-1]:
             continue
         turn = -(start % p)
         for residue in WHEEL:
@@ -298,5 +298,216 @@ def extract(start: int, segment: int, flags: Any, offsets: Any, out: Any, first:
                     to += 1
 
 
-LOOPS = {"is_prime": is_prime, "sieve": sieve, "test": test, "extract": extract}
-__all__ = ["LOOPS", "mark", "numba"]
+# --- how many primes below x? ---------------------------------------------------------------------------------------
+
+# All numbers are signed here, and below 2**63.
+UNSIEVED, TURN, LEFT, PATTERN = 5, 2310, 480, 1155
+
+
+def tabulate(
+    factors: Any, primes: Any, pi: Any, m: Any, signed: Any, found: Any, tickets: Tickets, most: int, release: bool
+) -> bool:
+    """A door of its own, not a loop: each number needs all before it, so prange must not share them."""
+    for first, last in tickets:
+        (_tabulate_released if release else _tabulate_held)(factors, primes, pi, m, signed, found, first, last)
+    return False
+
+
+def _tabulate(factors: Any, primes: Any, pi: Any, m: Any, signed: Any, found: Any, first: int, last: int) -> None:
+    for n in range(first, last):
+        if n == 0:
+            found[:] = 0
+        if n > 1 and factors[n] in (0, 4 * n):  # called twice, it answers twice
+            factors[n] = 4 * n
+            primes[found[0]] = n
+            found[0] += 1
+        pi[n] = found[0]
+        smallest: Any = np.int64(factors[n]) >> 2
+        mu: Any = (np.int64(factors[n]) & 3) - 1
+        if n < 2:
+            smallest, mu = 0x7FFFFFFF, n
+        if smallest > 11 and mu != 0:
+            m[found[1]] = n
+            signed[found[1]] = mu * smallest
+            found[1] += 1
+        for i in range(found[0] if n > 1 else 0):
+            p = np.int64(primes[i])
+            if p > smallest or p * n >= len(factors):
+                break
+            factors[p * n] = 4 * p + (1 if p == smallest else 1 - mu)
+
+
+_tabulate_held = njit(error_model="numpy")(_tabulate)
+_tabulate_released = njit(nogil=True, error_model="numpy")(_tabulate)
+
+
+def ordinary_leaves(x: Any, m: Any, signed: Any, left: Any, total: Any, first: int, last: int) -> None:
+    added = 0
+    for i in prange(first, last):
+        u = x // np.int64(m[i])
+        phi = u // TURN * LEFT + np.int64(left[u % TURN])
+        added += phi if signed[i] > 0 else -phi
+    total[0] += added
+
+
+def easy_leaves(x: Any, y: Any, before: Any, primes: Any, pi: Any, total: Any, first: int, last: int) -> None:
+    added: Any = 0
+    for unit in prange(first, last):
+        b = unit + before
+        p = np.int64(primes[b])
+        low = max(p, x // p // (y + 1))
+        if low < y:
+            start, stop = np.int64(pi[low]), np.int64(pi[max(low, min(y, x // p // p))])
+            over = np.float64(x // p)  # below 2**53, so that the quotients are exact
+            here: Any = 0
+            for k in range(start, stop):
+                here += np.int64(pi[np.int32(over / primes[k])])
+            added += here - (stop - start) * (b - 1) + len(primes) - stop
+    total[0] += added
+
+
+def hard_leaves(
+    x: Any, y: Any, start: Any, primes: Any, pi: Any, m: Any, signed: Any, pattern: Any, sums: Any, counts: Any,
+    weights: Any, sieve: Any, first: int, last: int,
+) -> None:  # fmt: skip
+    words = len(sieve) // 2
+    for k in prange(first, last):
+        # Not in `sieve`: under prange several threads sieve at once, each needs one of its own.
+        low = start + k * 128 * words
+        sums[k] = _segment_leaves(x, y, low, words, primes, pi, m, signed, pattern, counts[k], weights[k])
+
+
+@njit(nogil=True, error_model="numpy")
+def _segment_leaves(
+    x: Any, y: Any, low: Any, words: Any, primes: Any, pi: Any, m: Any, signed: Any, pattern: Any, counts: Any,
+    weights: Any,
+) -> Any:  # fmt: skip
+    """One segment: low <= x / n < high. Bit i of the sieve stands for low + 2i + 1."""
+    high, sieving = low + 128 * words, len(counts) - 1
+    bound = _isqrt(x // low) if low > 0 else y
+    root_y, root_x, root_high = _isqrt(y), _isqrt(x), _isqrt(high)
+    sieve = _laid(low, words, pattern)
+    place = np.zeros(2, np.int64)  # words counted, and the bits in them
+    added, b = 0, UNSIEVED
+    left = _count_up_to(sieve, high - low - 1, place)
+    while b < sieving and primes[b] <= bound:
+        p = np.int64(primes[b])
+        over = x // p
+        top = min(y, over // low) if low > 0 else y
+        bottom = over // high
+        place[:] = 0
+        counts[b], weights[b] = left, 0
+        if p <= root_y:
+            bottom = max(bottom, y // p)
+            if bottom < top:
+                for k in range(_up_to(m, top) - 1, _up_to(m, bottom) - 1, -1):
+                    if abs(signed[k]) > p:
+                        mu = 1 if signed[k] > 0 else -1
+                        added -= mu * _count_up_to(sieve, over // np.int64(m[k]) - low, place)
+                        weights[b] -= mu
+        else:
+            bottom, top = max(bottom, p), min(top, over // (y + 1))
+            if bottom < top:
+                weights[b] = np.int64(pi[top]) - np.int64(pi[bottom])
+                for k in range(np.int64(pi[top]) - 1, np.int64(pi[bottom]) - 1, -1):
+                    added += _count_up_to(sieve, over // np.int64(primes[k]) - low, place)
+        left -= _strike(sieve, low, p)
+        b += 1
+    counts[b:] = 0
+    weights[b:] = 0
+    while b < sieving and (primes[b] <= root_high or low <= primes[sieving - 1]):
+        _strike(sieve, low, np.int64(primes[b]))
+        b += 1
+
+    top, bottom = min(root_x, x // low) if low > 0 else root_x, max(y, x // high)
+    place[:] = 0
+    if bottom < top:
+        base = bottom // 128 * 128
+        others = _laid(base, (top - base) // 128 + 1, pattern)
+        for prime in primes[UNSIEVED:]:
+            if np.int64(prime) * np.int64(prime) > top:
+                break
+            _strike(others, base, np.int64(prime))
+        for i in range((top - base - 1) // 2, -1, -1):
+            p = base + 2 * i + 1
+            if p > bottom and others[i >> 6] >> u64(i & 63) & ONE:
+                added -= _count_up_to(sieve, x // p - low, place)
+                weights[sieving] -= 1
+    counts[sieving] = _count_up_to(sieve, high - low - 1, place)
+    return added
+
+
+@njit(nogil=True, error_model="numpy")
+def _laid(low: Any, words: Any, pattern: Any) -> Any:
+    sieve, skip = np.empty(words, np.uint64), low // 128
+    for i in range(words):
+        sieve[i] = pattern[(skip + i) % PATTERN]
+    return sieve
+
+
+@njit(nogil=True, error_model="numpy")
+def _strike(sieve: Any, low: Any, p: Any) -> Any:
+    """How many bits of multiples of p it cleared."""
+    multiple = (low // p + 1) * p
+    cleared: Any = 0
+    for i in range((multiple + (p if multiple % 2 == 0 else 0) - low) // 2, 64 * len(sieve), p):
+        word, bit = sieve[i >> 6], u64(i & 63)
+        cleared += np.int64(word >> bit & ONE)
+        sieve[i >> 6] = word & ~(ONE << bit)
+    return cleared
+
+
+@njit(nogil=True, error_model="numpy")
+def _count_up_to(sieve: Any, last: Any, place: Any) -> Any:
+    bits = (last + 1) >> 1
+    word, here = place
+    while word < bits >> 6:
+        here += _ones(sieve[word])
+        word += 1
+    place[0], place[1] = word, here
+    return here + (_ones(sieve[word] << u64(64 - (bits & 63))) if bits & 63 else 0)
+
+
+def _population(typing: Any, word: Any) -> Any:
+    """How many bits are set, which LLVM has and Numba's NumPy has not."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.uint64), generate
+
+
+_ones: Any = intrinsic(_population)
+
+
+@njit(nogil=True, error_model="numpy")
+def _up_to(m: Any, last: Any) -> Any:
+    """How many of the sorted m are at most ``last``."""
+    low, high = 0, len(m)
+    while low < high:
+        middle = (low + high) >> 1
+        if m[middle] <= last:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@njit(nogil=True, error_model="numpy")
+def _isqrt(n: Any) -> Any:
+    root = np.int64(np.sqrt(np.float64(n)))  # within one of the integer root
+    if root * root > n:
+        return root - 1
+    return root + 1 if (root + 1) * (root + 1) <= n else root
+
+
+LOOPS = {
+    "is_prime": is_prime,
+    "sieve": sieve,
+    "test": test,
+    "extract": extract,
+    "ordinary_leaves": ordinary_leaves,
+    "easy_leaves": easy_leaves,
+    "hard_leaves": hard_leaves,
+}
+__all__ = ["LOOPS", "mark", "numba", "tabulate"]

@@ -1,5 +1,7 @@
 """Primality and counting of primes in plain Python: what every other backend must agree with."""
 
+import math
+from bisect import bisect
 from collections.abc import Iterator
 from typing import Any
 
@@ -125,4 +127,116 @@ def extract(
                 if int(flags[i]) >> bit & 1:
                     out[at] = 30 * (first + i) + residue
                     at += 1
+    return False
+
+
+# --- how many primes below x? -----------------------------------------------------------------------------------------
+
+UNSIEVED, TURN, LEFT = 5, 2310, 480
+
+
+def tabulate(
+    factors: Any, primes: Any, pi: Any, m: Any, signed: Any, found: Any, tickets: Tickets, most: int, release: bool
+) -> bool:
+    """What the compiled door does, by the definitions; ``factors`` remembers the smallest factor alone."""
+    smallest_factor = memoryview(factors)
+    for first, last in tickets:
+        for n in range(first, last):
+            if n == 0:
+                found[:] = 0, 0
+            if n > 1 and smallest_factor[n] in (0, n):  # called twice, it answers twice
+                primes[found[0]] = n
+                found[0] += 1
+                for multiple in range(n, len(smallest_factor), n):
+                    smallest_factor[multiple] = smallest_factor[multiple] or n
+            pi[n] = found[0]
+            if n % 2 and n % 3 and n % 5 and n % 7 and n % 11:
+                mu, rest = 1, n
+                while rest > 1 and mu:
+                    p = smallest_factor[rest]
+                    rest //= p
+                    mu = 0 if rest % p == 0 else -mu
+                if mu:
+                    m[found[1]] = n
+                    signed[found[1]] = mu * (smallest_factor[n] if n > 1 else 0x7FFFFFFF)
+                    found[1] += 1
+    return False
+
+
+def ordinary_leaves(
+    x: int, m: Any, signed: Any, left: Any, total: Any, tickets: Tickets, most: int, release: bool
+) -> bool:
+    for first, last in tickets:
+        for i in range(first, last):
+            turns, rest = divmod(int(x) // int(m[i]), TURN)
+            phi = turns * LEFT + int(left[rest])
+            total[0] += phi if signed[i] > 0 else -phi
+    return False
+
+
+def easy_leaves(
+    x: int, y: int, before: int, primes: Any, pi: Any, total: Any, tickets: Tickets, most: int, release: bool
+) -> bool:
+    x, y, before = int(x), int(y), int(before)
+    table, rank = memoryview(primes), memoryview(pi)
+    for first, last in tickets:
+        for b in range(before + first, before + last):
+            p = table[b]
+            low = max(p, x // p // (y + 1))
+            if low < y:
+                known = table[rank[low] : rank[max(low, min(y, x // p // p))]]
+                trivial = len(table) - rank[low] - len(known)
+                total[0] += sum(rank[x // (p * q)] - b + 1 for q in known) + trivial
+    return False
+
+
+def hard_leaves(
+    x: int, y: int, start: int, primes: Any, pi: Any, m: Any, signed: Any, pattern: Any, sums: Any, counts: Any,
+    weights: Any, sieve: Any, tickets: Tickets, most: int, release: bool,
+) -> bool:  # fmt: skip
+    """What the compiled door does, on a flag for every odd number; the primes above y by testing each number."""
+    x, y, start = int(x), int(y), int(start)
+    table, rank, numbers, factors = memoryview(primes), memoryview(pi), memoryview(m), memoryview(signed)
+    sieving = counts.shape[1] - 1
+    for first, end in tickets:
+        for k in range(first, end):
+            low = start + k * 128 * (len(sieve) // 2)
+            high = start + (k + 1) * 128 * (len(sieve) // 2)
+            flags = bytearray(b"\1") * ((high - low) // 2)  # flag i stands for low + 2i + 1
+            added = 0
+
+            def count(u: int, flags: bytearray = flags, low: int = low) -> int:
+                return flags.count(1, 0, (u - low + 1) // 2)
+
+            for b in range(sieving):
+                p = table[b]
+                if b >= UNSIEVED and p * p <= (x // low if low else y * y):
+                    counts[k, b] = flags.count(1)
+                    top, bottom = min(y, x // p // max(low, 1)), x // p // high
+                    if p * p <= y:
+                        indices = range(bisect(numbers, max(bottom, y // p)), bisect(numbers, top))
+                        leaves = [(numbers[i], -factors[i]) for i in indices if abs(factors[i]) > p]
+                    else:
+                        bottom, top = max(bottom, p), min(top, x // p // (y + 1))
+                        leaves = [(q, 1) for q in table[rank[bottom] : rank[top]]] if bottom < top else []
+                    for factor, sign in leaves:
+                        weights[k, b] += 1 if sign > 0 else -1
+                        added += count(x // p // factor) if sign > 0 else -count(x // p // factor)
+                if p > 2:
+                    multiple = (low // p + 1) * p
+                    i = (multiple + (0 if multiple % 2 else p) - low) // 2
+                    flags[i::p] = bytes(len(range(i, len(flags), p)))
+            counts[k, sieving] = flags.count(1)
+            bottom, top = max(y, x // high), min(math.isqrt(x), x // max(low, 1))
+            others = bytearray(b"\1") * max(0, top - bottom)  # flag i stands for bottom + 1 + i
+            for p in table:
+                if p * p > top:
+                    break
+                i = (bottom // p + 1) * p - bottom - 1
+                others[i::p] = bytes(len(range(i, len(others), p)))
+            for i, flag in enumerate(others):
+                if flag:
+                    added -= count(x // (bottom + 1 + i))
+                    weights[k, sieving] -= 1
+            sums[k] = added
     return False
