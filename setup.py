@@ -18,8 +18,12 @@ FAMILIES = ("primes", "reductions", "pixels")
 
 # Instruction set → flags, by compiler. The names are those cpu.pyx tests for, and no build may use an instruction
 # that cpu.pyx does not ask for. 512-bit registers must be asked for: gcc and clang prefer 256.
-AVX2 = ["-mavx2", "-mbmi", "-mbmi2", "-mpopcnt"]
-AVX512 = [*AVX2, "-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mprefer-vector-width=512"]
+AVX2 = ["-mavx2", "-mfma", "-mbmi", "-mbmi2", "-mpopcnt"]
+AVX512 = [
+    *AVX2,
+    *("-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mavx512ifma"),
+    "-mprefer-vector-width=512",
+]
 ISAS = {
     "baseline": {"unix": [], "msvc": []},
     "avx2": {"unix": AVX2, "msvc": ["/arch:AVX2"]},

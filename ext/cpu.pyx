@@ -17,23 +17,24 @@ cdef extern from *:
     static int gilfree_saves(unsigned mask) {
         return gilfree_cpuid(1, 2, 1u << 27) && (((unsigned)_xgetbv(0)) & mask) == mask;
     }
-    static int gilfree_has_avx2(void) {   /* leaf 1: POPCNT, AVX; leaf 7: BMI1, AVX2, BMI2 */
-        return gilfree_saves(0x6) && gilfree_cpuid(1, 2, (1u << 23) | (1u << 28))
+    static int gilfree_has_avx2(void) {   /* leaf 1: FMA, POPCNT, AVX; leaf 7: BMI1, AVX2, BMI2 */
+        return gilfree_saves(0x6) && gilfree_cpuid(1, 2, (1u << 12) | (1u << 23) | (1u << 28))
             && gilfree_cpuid(7, 1, (1u << 3) | (1u << 5) | (1u << 8));
     }
-    static int gilfree_has_avx512(void) { /* leaf 7: F, DQ, BW, VL */
+    static int gilfree_has_avx512(void) { /* leaf 7: F, DQ, IFMA, BW, VL */
         return gilfree_has_avx2() && gilfree_saves(0xe6)
-            && gilfree_cpuid(7, 1, (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31));
+            && gilfree_cpuid(7, 1, (1u << 16) | (1u << 17) | (1u << 21) | (1u << 30) | (1u << 31));
     }
     #elif defined(__x86_64__)
     static int gilfree_has_avx2(void) {
         __builtin_cpu_init();
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi")
-            && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
+            && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
     }
     static int gilfree_has_avx512(void) {
         return gilfree_has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
-            && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+            && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
+            && __builtin_cpu_supports("avx512ifma");
     }
     #else
     static int gilfree_has_avx2(void) { return 0; }

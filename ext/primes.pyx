@@ -1,9 +1,10 @@
 # cython: language_level=3
-"""Exact primality of 64-bit integers, and a sieve that counts primes, without the GIL.
+"""Exact primality of 64-bit integers, the primes beside them and in them, and a sieve that counts, without the GIL.
 
-Primality is the Baillie-PSW test: a strong probable-prime test to base 2 and an extra strong Lucas test. No composite
-below 2**64 passes both: the 31 894 014 strong pseudoprimes to base 2 there are are known (J. Feitsma, 2013) and each
-one fails the Lucas test (D. Jacobsen, "Pseudoprime Statistics, Tables, and Data").
+Primality is the Baillie-PSW test of primality.h: a strong probable-prime test to base 2 and an extra strong Lucas
+test, or below 2**32 a list of what passes the first. No composite below 2**64 passes both: the 31 894 014 strong
+pseudoprimes to base 2 there are are known (J. Feitsma, 2013) and each one fails the Lucas test (D. Jacobsen,
+"Pseudoprime Statistics, Tables, and Data").
 """
 
 from libc.math cimport sqrt
@@ -13,30 +14,15 @@ from libc.string cimport memcpy
 from gil cimport PyThreadState, let_go, take_back
 from tickets cimport take
 
-cdef extern from *:
-    """
-    #if defined(_MSC_VER) && !defined(__clang__)
-    #include <intrin.h>
-    static __forceinline uint64_t gilfree_product(uint64_t a, uint64_t b, uint64_t *high) {
-        *high = __umulh(a, b);
-        return a * b;
-    }
-    static __forceinline int gilfree_top_bit(uint64_t n) {
-        unsigned long bit;
-        _BitScanReverse64(&bit, n);
-        return (int)bit;
-    }
-    #else
-    static inline uint64_t gilfree_product(uint64_t a, uint64_t b, uint64_t *high) {
-        unsigned __int128 product = (unsigned __int128)a * b;
-        *high = (uint64_t)(product >> 64);
-        return (uint64_t)product;
-    }
-    #define gilfree_top_bit(n) (63 - __builtin_clzll(n))
-    #endif
-    """
-    uint64_t gilfree_product(uint64_t a, uint64_t b, uint64_t *high) nogil     # the 128-bit product: low, and high
-    int gilfree_top_bit(uint64_t n) nogil                   # of n > 0
+cdef extern from "primality.h":
+    void make_tables()
+    void test_numbers(const uint64_t *n, uint8_t *out, int64_t length) nogil
+    int top_bit(uint64_t n) nogil                           # of n > 0
+    void adjacent_primes(const uint64_t *n, uint64_t *out, int64_t length, bint forward) nogil
+
+cdef extern from "factors.h":
+    enum: MOST_FACTORS
+    void factorize(uint64_t n, uint64_t *out) nogil
 
 cdef extern from "sieve.h":
     const uint8_t GILFREE_WHEEL[8]
@@ -50,22 +36,11 @@ cdef extern from "sieve.h":
     int64_t gilfree_count(const uint8_t *flags, int64_t length) nogil
     void gilfree_extract(const uint8_t *flags, int64_t length, uint64_t low, uint64_t *out, uint64_t *end) nogil
 
-gilfree_sieve_prepare()
-
 cdef enum:
-    SMALL = 17          # odd primes below 67: four of five odd numbers have one of them as a factor
-    TOGETHER = 4        # numbers tested side by side
-    UNKNOWN = 2         # neither prime nor composite as yet
     TESTED = 512        # bytes of a row, eight numbers each, that `test` collects for one run
 
-# p divides n exactly when n * (1 / p modulo 2**64) is at most (2**64 - 1) / p: a multiplication for a division
-# (T. Granlund, P. Montgomery, "Division by Invariant Integers using Multiplication", 1994).
-cdef uint64_t[SMALL] SMALL_PRIMES = [3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61]
-cdef uint64_t[SMALL] SMALL_INVERSES
-cdef uint64_t[SMALL] SMALL_QUOTIENTS
-for _i in range(SMALL):
-    SMALL_INVERSES[_i] = inverse(SMALL_PRIMES[_i])
-    SMALL_QUOTIENTS[_i] = <uint64_t> 0xffffffffffffffff // SMALL_PRIMES[_i]
+make_tables()
+gilfree_sieve_prepare()
 
 
 # --- is each of these numbers prime? ---------------------------------------------------------------------------------
@@ -84,212 +59,51 @@ cdef bint _is_prime_tickets(const uint64_t *n, uint8_t *out, int64_t *tickets, P
         if not take(tickets, &first, &last):
             return False
         most -= 1
-        _is_prime_run(n + first, out + first, last - first)
+        test_numbers(n + first, out + first, last - first)
     return True
 
 
-cdef void _is_prime_run(const uint64_t *n, uint8_t *out, int64_t length) noexcept nogil:
-    """Whether each of ``length`` numbers is prime: small factors first, then the survivors, a few at a time."""
-    cdef int64_t where[TOGETHER]
-    cdef uint64_t chosen[TOGETHER]
-    cdef uint8_t passed[TOGETHER]
-    cdef int64_t i
-    cdef int waiting = 0, j
-    for i in range(length):
-        out[i] = _small_factor(n[i])
-        if out[i] != UNKNOWN:
-            continue
-        where[waiting] = i
-        chosen[waiting] = n[i]
-        waiting += 1
-        if waiting == TOGETHER:
-            _baillie_psw(chosen, passed)
-            for j in range(TOGETHER):
-                out[where[j]] = passed[j]
-            waiting = 0
-    if waiting != 0:
-        for j in range(waiting, TOGETHER):
-            chosen[j] = chosen[0]
-        _baillie_psw(chosen, passed)
-        for j in range(waiting):
-            out[where[j]] = passed[j]
+# --- which prime comes next, and which are its factors? --------------------------------------------------------------
+
+def adjacent_prime(
+    const uint64_t[::1] n, bint forward, uint64_t[::1] out, int64_t[::1] tickets, Py_ssize_t most, bint release
+):
+    """Set ``out[i]`` to the smallest prime above ``n[i]``, else the largest below; 0 where no 64-bit number is that."""
+    cdef PyThreadState *gil = let_go(release)
+    cdef bint more = _adjacent_prime(&n[0], forward, &out[0], &tickets[0], most)
+    take_back(gil)
+    return more
 
 
-cdef inline uint8_t _small_factor(uint64_t n) noexcept nogil:
-    """Whether n is prime, or UNKNOWN if it is above 67 * 67 and has no factor below 67."""
-    cdef int i
-    if n % 2 == 0:
-        return n == 2
-    for i in range(SMALL):
-        if n * SMALL_INVERSES[i] <= SMALL_QUOTIENTS[i]:
-            return n == SMALL_PRIMES[i]
-    return UNKNOWN if n > 67 * 67 else n > 1 and n != 67 * 67
+cdef bint _adjacent_prime(
+    const uint64_t *n, bint forward, uint64_t *out, int64_t *tickets, Py_ssize_t most
+) noexcept nogil:
+    cdef int64_t first = 0, last = 0
+    while most != 0:
+        if not take(tickets, &first, &last):
+            return False
+        most -= 1
+        adjacent_primes(n + first, out + first, last - first, forward)
+    return True
 
 
-cdef void _baillie_psw(const uint64_t *n, uint8_t *passed) noexcept nogil:
-    """Whether each of TOGETHER odd numbers above 67 * 67 without small factors is prime."""
-    cdef int j
-    cdef bint any_left = False
-    strong_base_2(n, passed)
-    for j in range(TOGETHER):
-        passed[j] = passed[j] and not is_square(n[j])
-        any_left |= passed[j]
-    if any_left:
-        extra_strong_lucas(n, passed)
+def factor(const uint64_t[::1] n, uint64_t[::1] out, int64_t[::1] tickets, Py_ssize_t most, bint release):
+    """Set ``out[64 * i]`` and on to the prime factors of ``n[i]``, ascending, with multiplicity, then zeros."""
+    cdef PyThreadState *gil = let_go(release)
+    cdef bint more = _factor(&n[0], &out[0], &tickets[0], most)
+    take_back(gil)
+    return more
 
 
-cdef void strong_base_2(const uint64_t *n, uint8_t *passed) noexcept nogil:
-    """Whether 2**d == 1 or 2**(d * 2**r) == -1 modulo n, where n - 1 == d * 2**s and 0 <= r < s.
-
-    Each step needs the one before it, so that one number alone leaves the multiplier idle two cycles of three:
-    TOGETHER numbers take their steps side by side. A power whose leading bits are zero stays 1 meanwhile.
-    """
-    cdef uint64_t inv[TOGETHER]
-    cdef uint64_t one[TOGETHER]
-    cdef uint64_t d[TOGETHER]
-    cdef uint64_t x[TOGETHER]
-    cdef uint64_t longest = 0
-    cdef int s[TOGETHER]
-    cdef int j, bit
-    for j in range(TOGETHER):
-        inv[j] = inverse(n[j])
-        one[j] = montgomery_one(n[j])
-        d[j] = n[j] - 1
-        s[j] = 0
-        while d[j] % 2 == 0:
-            d[j] >>= 1
-            s[j] += 1
-        longest |= d[j]
-        x[j] = one[j]
-    for bit in range(gilfree_top_bit(longest), -1, -1):
-        for j in range(TOGETHER):
-            x[j] = multiply(x[j], x[j], n[j], inv[j])
-            x[j] = add(x[j], x[j] & mask(d[j] >> bit), n[j])
-    for j in range(TOGETHER):
-        passed[j] = x[j] == one[j] or x[j] == n[j] - one[j]
-        while not passed[j] and s[j] > 1:
-            x[j] = multiply(x[j], x[j], n[j], inv[j])
-            passed[j] = x[j] == n[j] - one[j]
-            s[j] -= 1
-
-
-cdef void extra_strong_lucas(const uint64_t *n, uint8_t *passed) noexcept nogil:
-    """Keep ``passed`` where n, odd and no square, passes the extra strong Lucas test, side by side as above.
-
-    J. Grantham, "Frobenius Pseudoprimes", 2001. With the least P > 2 for which D = P*P - 4 is no square modulo n,
-    Q = 1 and n + 1 == d * 2**s: U(d) == 0 and V(d) == 2 or -2, or V(d * 2**r) == 0 for some 0 <= r < s - 1.
-    """
-    cdef uint64_t inv[TOGETHER]
-    cdef uint64_t two[TOGETHER]
-    cdef uint64_t P[TOGETHER]
-    cdef uint64_t d[TOGETHER]
-    cdef uint64_t low[TOGETHER]     # V(k), beginning with k = 0
-    cdef uint64_t high[TOGETHER]    # V(k + 1)
-    cdef uint64_t one, p, product, square, swap, longest = 0
-    cdef int s[TOGETHER]
-    cdef int j, bit, symbol
-    for j in range(TOGETHER):
-        inv[j] = inverse(n[j])
-        one = montgomery_one(n[j])
-        two[j] = add(one, one, n[j])
-        p = 3
-        P[j] = add(two[j], one, n[j])
-        symbol = jacobi(5, n[j])
-        while symbol == 1 and passed[j]:
-            p += 1
-            P[j] = add(P[j], one, n[j])
-            symbol = jacobi(p * p - 4, n[j])
-        passed[j] = passed[j] and symbol != 0   # else a factor of D, which is below n, divides n
-        d[j] = n[j] + 1                         # no overflow: 2**64 - 1 has the factor 3
-        s[j] = 0
-        while d[j] % 2 == 0:
-            d[j] >>= 1
-            s[j] += 1
-        longest |= d[j]
-        low[j] = two[j]
-        high[j] = P[j]
-    for bit in range(gilfree_top_bit(longest), -1, -1):
-        for j in range(TOGETHER):
-            product = subtract(multiply(low[j], high[j], n[j], inv[j]), P[j], n[j])         # V(2k + 1)
-            swap = (low[j] ^ high[j]) & mask(d[j] >> bit)
-            square = low[j] ^ swap
-            square = subtract(multiply(square, square, n[j], inv[j]), two[j], n[j])         # V(2k), or V(2k + 2)
-            swap = (square ^ product) & mask(d[j] >> bit)
-            low[j] = square ^ swap
-            high[j] = product ^ swap
-    for j in range(TOGETHER):
-        if not passed[j]:
-            continue
-        if low[j] == two[j] or low[j] == n[j] - two[j]:
-            # D * U(d) == 2 * V(d + 1) - P * V(d), and D has no factor in common with n
-            passed[j] = multiply(P[j], low[j], n[j], inv[j]) == add(high[j], high[j], n[j])
-            if passed[j]:
-                continue
-        passed[j] = False
-        while not passed[j] and s[j] > 1:
-            passed[j] = low[j] == 0
-            low[j] = subtract(multiply(low[j], low[j], n[j], inv[j]), two[j], n[j])
-            s[j] -= 1
-
-
-cdef int jacobi(uint64_t a, uint64_t n) noexcept nogil:
-    """Jacobi symbol (a / n) for odd n."""
-    cdef int symbol = 1
-    cdef uint64_t swap
-    a %= n
-    while a != 0:
-        while a % 2 == 0:
-            a >>= 1
-            if n % 8 == 3 or n % 8 == 5:
-                symbol = -symbol
-        if a % 4 == 3 and n % 4 == 3:
-            symbol = -symbol
-        swap = n % a
-        n = a
-        a = swap
-    return symbol if n == 1 else 0
-
-
-cdef bint is_square(uint64_t n) noexcept nogil:
-    # The root of a double is within one of the integer root.
-    cdef uint64_t root = <uint64_t> (<double> n ** 0.5)
-    # Products modulo 2**64: a root near 2**32 cannot wrap round to n, which is odd.
-    return root * root == n or (root - 1) * (root - 1) == n or (root + 1) * (root + 1) == n
-
-
-# Montgomery arithmetic modulo odd n with R = 2**64 (P. Montgomery, "Modular Multiplication Without Trial Division",
-# 1985), in the form that subtracts: inv is 1 / n modulo R, and every number lies in [0, n).
-
-cdef inline uint64_t inverse(uint64_t n) noexcept nogil:
-    """1 / n modulo 2**64: n * n is 1 modulo 8, and each step doubles the number of right bits."""
-    cdef uint64_t x = n
-    for _ in range(5):
-        x *= 2 - n * x
-    return x
-
-
-cdef inline uint64_t montgomery_one(uint64_t n) noexcept nogil:
-    return (0 - n) % n
-
-
-cdef inline uint64_t multiply(uint64_t a, uint64_t b, uint64_t n, uint64_t inv) noexcept nogil:
-    cdef uint64_t high = 0, folded = 0
-    cdef uint64_t low = gilfree_product(a, b, &high)
-    gilfree_product(low * inv, n, &folded)
-    return subtract(high, folded, n)
-
-
-cdef inline uint64_t add(uint64_t a, uint64_t b, uint64_t n) noexcept nogil:
-    return subtract(a, n - b, n)    # b = 0 too: a - n + n
-
-
-cdef inline uint64_t subtract(uint64_t a, uint64_t b, uint64_t n) noexcept nogil:
-    return a - b + (n & mask(a < b))
-
-
-cdef inline uint64_t mask(uint64_t bit) noexcept nogil:
-    """All ones if the last bit is set, else 0: for choices as good as random, where a jump misses every other one."""
-    return 0 - (bit & 1)
+cdef bint _factor(const uint64_t *n, uint64_t *out, int64_t *tickets, Py_ssize_t most) noexcept nogil:
+    cdef int64_t first = 0, last = 0, i
+    while most != 0:
+        if not take(tickets, &first, &last):
+            return False
+        most -= 1
+        for i in range(first, last):
+            factorize(n[i], out + i * MOST_FACTORS)
+    return True
 
 
 # --- which primes are in a range? ------------------------------------------------------------------------------------
@@ -413,7 +227,7 @@ cdef bint _test(
                 for i in range(size):
                     for j in range(8):
                         numbers[8 * i + j] = 30 * <uint64_t> (first + at + i) + GILFREE_WHEEL[j]
-                _is_prime_run(numbers, answers, 8 * size)
+                test_numbers(numbers, answers, 8 * size)
                 for i in range(size):
                     bits[i] = 0
                     for j in range(8):
@@ -724,7 +538,7 @@ cdef int64_t _segment_leaves(
             last -= 1
             bits = others[last]
             while bits != 0:
-                k = gilfree_top_bit(bits)
+                k = top_bit(bits)
                 bits ^= <uint64_t> 1 << k
                 p = low + 128 * last + 2 * k + 1
                 if bottom < p <= top:

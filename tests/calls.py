@@ -49,6 +49,21 @@ def _nth_prime(size: int) -> Call:
     return lambda **how: primes.nth_prime(10**4 * size, **how)
 
 
+def _next_prime(size: int) -> Call:
+    n = np.arange(2**63, 2**63 + 100 * max(1, size // 20), 100, dtype=np.uint64)
+    return lambda **how: primes.next_prime(n, **how)
+
+
+def _prev_prime(size: int) -> Call:
+    n = np.arange(2**40, 2**40 + 100 * max(1, size // 10), 100, dtype=np.uint64)
+    return lambda **how: primes.prev_prime(n, **how)
+
+
+def _factorint(size: int) -> Call:
+    n = 1073741789 * 1073741783 if size > 1000 else 65537 * 65539  # some hundred microseconds, one number at a time
+    return lambda **how: np.array(list(primes.factorint(n, **how).items()))
+
+
 def _sum(size: int) -> Call:
     x = np.random.default_rng(1).normal(size=20 * size)
     return lambda **how: reductions.sum(x, **how)
@@ -94,6 +109,9 @@ def _threshold_otsu_floats(size: int) -> Call:
     return lambda **how: pixels.threshold_otsu(image, **how)
 
 
+# What one thread does alone, whatever the size.
+ALONE = {"factorint"}
+
 KERNELS: dict[str, Callable[[int], Call]] = {
     "is_prime": _is_prime,
     "count_primes-sieve": _count_by_sieve,
@@ -102,6 +120,9 @@ KERNELS: dict[str, Callable[[int], Call]] = {
     "count_primes-leaves": _count_by_leaves,
     "primerange": _primerange,
     "nth_prime": _nth_prime,
+    "next_prime": _next_prime,
+    "prev_prime": _prev_prime,
+    "factorint": _factorint,
     "sum-floats": _sum,
     "sum-integers": _sum_integers,
     "min-floats": _min,

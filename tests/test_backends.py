@@ -16,7 +16,7 @@ from gilfree.pytest_plugin import Gil
 NAMES = ["python", "cython-held", "cython", "numba-held", "numba", "numba-parallel"]
 DOORS = {
     "primes": [
-        *("is_prime", "sieve", "mark", "test", "extract"),
+        *("is_prime", "adjacent_prime", "factor", "sieve", "mark", "test", "extract"),
         *("tabulate", "ordinary_leaves", "easy_leaves", "hard_leaves"),
     ],
     "reductions": ["sum_integer", "sum_real", "min_integer", "max_integer", "min_real", "max_real", "join"],

@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -10,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from itertools import islice
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import child
@@ -22,7 +24,16 @@ from hypothesis import strategies as st
 from judge import assert_same_bits
 
 from gilfree import backends, primes, use
-from gilfree.primes import count_primes, is_prime, iter_primes, nth_prime, primerange
+from gilfree.primes import (
+    count_primes,
+    factorint,
+    is_prime,
+    iter_primes,
+    next_prime,
+    nth_prime,
+    prev_prime,
+    primerange,
+)
 
 # --- what is known ---------------------------------------------------------------------------------------------------
 
@@ -305,6 +316,419 @@ def test_types_refused(n: Any, message: str) -> None:
 def test_too_large(n: Any) -> None:
     with pytest.raises(OverflowError, match=r"n: got \d+, expected integers below 2\*\*64"):
         is_prime(n)
+
+
+# --- is_prime: every class of numbers, group and lane ----------------------------------------------------------------
+
+# Borders of the classes that have an arithmetic of their own, and of what their numbers fit in.
+BORDERS = [16, 31, 32, 48, 51, 52, 53, 58, 63, 64]
+
+
+def strong_to_base_2(n: int) -> bool:
+    """The strong test to base 2 and nothing else, by Python's own powers."""
+    s = ((n - 1) & (1 - n)).bit_length() - 1
+    powers = [pow(2, (n - 1) >> r, n) for r in range(1, s + 1)]
+    return powers[-1] == 1 or n - 1 in powers
+
+
+@cache
+def pseudoprimes(bits: int, size: int) -> list[int]:
+    """Strong pseudoprimes to base 2 with so many bits, of the form (k + 1) * (2k + 1): about one in 50 candidates."""
+    found: list[int] = []
+    small = sieve(1000).nonzero()[0].tolist()[3:19]
+    k = math.isqrt(2**bits // 2) - 1
+    while len(found) < size:
+        k -= 1
+        n = (k + 1) * (2 * k + 1)
+        if k % 2 == 0 and all(n % p for p in (3, 5, *small)) and strong_to_base_2(n):
+            found.append(n)
+    return found
+
+
+@cache
+def largest_primes(bits: int, size: int) -> list[int]:
+    """The largest primes below a power of 2, by SymPy or the plain test."""
+    found: list[int] = []
+    n = 2**bits + 1
+    while len(found) < size:
+        n -= 2
+        if primes.is_prime(n, backend="python"):
+            found.append(n)
+    return found
+
+
+@pytest.mark.parametrize("bits", BORDERS)
+def test_borders_of_classes(backend: str, bits: int) -> None:
+    """Every number near a power of 2, so that neighbours in an array take different ways."""
+    wide = 40 if backend == "python" else 2000
+    numbers = [2**bits + k for k in range(-wide, wide) if 2**bits + k < 2**64]
+    assert_same_bits(is_prime(numbers, backend=backend), is_prime(numbers, backend="python"))
+
+
+@pytest.mark.parametrize("bits", [32, 40, 52, 53, 57, 60, 64])
+def test_pseudoprimes_in_every_lane(backend: str, bits: int) -> None:
+    """Numbers that only the second test tells from primes: alone in a group, in all of its lanes, and among primes."""
+    false = pseudoprimes(bits, 100)
+    true = largest_primes(bits, 100)
+    if backend == "python":
+        false, true = false[:20], true[:20]
+    assert all(strong_to_base_2(n) for n in false)
+    assert not is_prime(false, backend=backend).any()
+    assert is_prime(true, backend=backend).all()
+    mixed = [n for pair in zip(false, true, strict=True) for n in pair]
+    assert is_prime(mixed, backend=backend).tolist() == [False, True] * len(false)
+    assert [is_prime(n, backend=backend) for n in mixed[:6]] == [False, True] * 3
+
+
+def test_groups_of_every_size(backend: str) -> None:
+    """So many numbers that no small factor tells: the last group is filled up, and what fills it must not answer."""
+    for bits in (32, 45, 64):
+        true, false = largest_primes(bits, 100), pseudoprimes(bits, 100)
+        for size in range(1, 101) if backend != "python" else (1, 3):
+            expected = [k % 3 != 1 for k in range(size)]
+            numbers = [true[k] if k % 3 != 1 else false[k] for k in range(size)]
+            assert is_prime(np.array(numbers, np.uint64), backend=backend).tolist() == expected
+
+
+def test_full_queues(backend: str) -> None:
+    """More primes than wait together, of all classes in turn, over several tickets."""
+    true = [n for four in zip(*(largest_primes(bits, 100) for bits in (20, 32, 52, 64)), strict=True) for n in four]
+    numbers = np.array(true * (1 if backend == "python" else 30), np.uint64)
+    assert is_prime(numbers, backend=backend).all()
+    numbers[::7] = 2**64 - 1
+    expected = np.arange(len(numbers)) % 7 != 0
+    assert_same_bits(is_prime(numbers, backend=backend), expected)
+
+
+def test_long_tails(backend: str) -> None:
+    """n - 1 or n + 1 with many factors 2: what the tests look at after their last bit of d."""
+    numbers = [k * 2**s + c for s in range(1, 63) for k in (*range(1, 30, 2), 2**40 + 15) for c in (-1, 1)]
+    numbers = [n for n in numbers if n < 2**64]
+    assert_same_bits(is_prime(numbers, backend=backend), is_prime(numbers, backend="python"))
+
+
+def test_squares_of_every_size(backend: str) -> None:
+    """A square has no Lucas parameter; without small factors it comes to where that is noticed."""
+    roots = [n for bits in range(8, 33) for n in largest_primes(bits, 2)]
+    assert not is_prime([n * n for n in roots], backend=backend).any()
+
+
+def test_listed_pseudoprimes() -> None:
+    """The compiled table of ext/pseudoprimes.h: each one is what it says, and they are as many as there are.
+
+    (C. Pomerance, J. Selfridge, S. Wagstaff, "The Pseudoprimes to 25 * 10**9", 1980, count 1282 below 10**9.)
+    """
+    header = Path(__file__).parent.parent / "ext" / "pseudoprimes.h"
+    if not header.exists():
+        pytest.skip("the sources are not here")
+    listed = [int(word) for word in re.findall(r"(\d+)u", header.read_text(encoding="utf-8"))]
+    assert listed[:16] == STRONG_BASE_2
+    assert len(listed) == 2314
+    assert sum(n < 10**9 for n in listed) == 1282
+    assert listed == sorted(set(listed))
+    assert all(strong_to_base_2(n) for n in listed)
+    for name in backends.BACKENDS if backends.missing("numba") is None else ("python", "cython"):
+        assert not is_prime(listed, backend=name).any()
+
+
+@pytest.mark.parametrize("isa", backends.isas())
+def test_a_million_numbers_of_every_length(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Odd numbers of 17 to 64 bits, products of two primes, and primes, by python-flint."""
+    numbers, expected = million()
+    kernels = backends.kernels
+    monkeypatch.setattr(backends, "kernels", lambda family, backend: kernels(family, backend, isa))
+    assert_same_bits(is_prime(numbers, backend="cython"), expected)
+    for bits in (32, 52, 58, 64):
+        assert not is_prime(pseudoprimes(bits, 100), backend="cython").any()
+        assert is_prime(largest_primes(bits, 100), backend="cython").all()
+
+
+@cache
+def million() -> tuple[Array, Array]:
+    flint = pytest.importorskip("flint", reason="python-flint is not installed")
+    random = np.random.default_rng(11)
+    numbers = random.integers(0, 2**63, 800_000, np.uint64) * np.uint64(2) + np.uint64(1)
+    numbers >>= random.integers(0, 48, len(numbers), np.uint64)
+    numbers |= np.uint64(1)
+    factors = np.flatnonzero(sieve(2**16))[20:].astype(np.uint64)
+    products = random.choice(factors, 100_000) * random.choice(factors, 100_000)
+    bases = random.integers(2**20, 2**31, 100_000, np.uint64)
+    forms = (bases + np.uint64(1)) * (np.uint64(2) * bases + np.uint64(1))
+    numbers = np.concatenate([numbers, products, forms])
+    return numbers, np.array([flint.fmpz(n).is_prime() for n in numbers.tolist()], np.bool_)
+
+
+# --- next_prime and prev_prime ---------------------------------------------------------------------------------------
+
+
+def test_neighbours_of_small_numbers(backend: str) -> None:
+    """All of them by a plain sieve, across the end of the table of small primes."""
+    stop = 3_000 if backend == "python" else 70_000
+    known = np.flatnonzero(sieve(stop + 1000)).astype(np.uint64)
+    n = np.arange(stop)
+    assert_same_bits(next_prime(n, backend=backend), known[np.searchsorted(known, n, "right")])
+    assert_same_bits(prev_prime(n[3:], backend=backend), known[np.searchsorted(known, n[3:]) - 1])
+
+
+@pytest.mark.parametrize("bits", BORDERS)
+def test_neighbours_at_borders(backend: str, bits: int) -> None:
+    below = 2**bits - BELOW_POWERS[bits - 2]
+    assert prev_prime(2**bits, backend=backend) == below
+    assert prev_prime(below + 1, backend=backend) == below
+    assert next_prime(below - 1, backend=backend) == below
+    if bits in ABOVE_POWERS:
+        above = 2**bits + ABOVE_POWERS[bits]
+        assert next_prime(2**bits, backend=backend) == next_prime(below, backend=backend) == above
+        assert prev_prime(above, backend=backend) == below
+
+
+def test_neighbours_by_sympy(backend: str) -> None:
+    sympy = pytest.importorskip("sympy", reason="SymPy is not installed")
+    numbers = random_numbers(60)[:: 6 if backend == "python" else 1]
+    assert next_prime(numbers, backend=backend).tolist() == [sympy.nextprime(n) for n in numbers]
+    numbers = [n for n in numbers if n > 2]
+    assert prev_prime(numbers, backend=backend).tolist() == [sympy.prevprime(n) for n in numbers]
+
+
+@pytest.mark.parametrize("isa", backends.isas())
+def test_neighbours_on_every_instruction_set(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing between a number and its neighbours is prime, for many numbers of every length at a time."""
+    numbers = million()[0][:20_000]
+    numbers = numbers[(numbers > 3) & (numbers < primes.LARGEST)]
+    kernels = backends.kernels
+    monkeypatch.setattr(backends, "kernels", lambda family, backend: kernels(family, backend, isa))
+    above, below = next_prime(numbers, backend="cython"), prev_prime(numbers, backend="cython")
+    assert (above > numbers).all()
+    assert (below < numbers).all()
+    assert is_prime(above, backend="cython").all()
+    assert is_prime(below, backend="cython").all()
+    between = [np.arange(low + 1, high, dtype=np.uint64) for low, high in zip(below, above, strict=True)]
+    inside = np.concatenate(between)
+    assert set(inside[is_prime(inside, backend="numba" if backends.missing("numba") is None else "cython")]) <= set(
+        numbers.tolist()
+    )
+
+
+def test_a_long_gap(backend: str) -> None:
+    """The gap of 1550 after 18361375334787046697, the longest that begins below 2**64 (oeis.org/A002386)."""
+    start = 18361375334787046697
+    if backend == "python":
+        start, length = 1425172824437699411, 1476
+    else:
+        length = 1550
+    assert next_prime(start, backend=backend) == start + length
+    assert prev_prime(start + length, backend=backend) == start
+
+
+def test_searches_of_every_number(backend: str) -> None:
+    """So few that each tries several candidates at a time, and more than take turns."""
+    for size in (1, 2, 3, 5, 31, 33, 255, 256, 257, 600) if backend != "python" else (1, 3):
+        n = np.arange(2**52 - 50 * size, 2**52 + 50 * size, 100, dtype=np.uint64)
+        above = next_prime(n, backend=backend)
+        assert above.tolist() == [next_prime(k, backend=backend) for k in n.tolist()]
+        assert prev_prime(above, backend=backend).tolist() == [prev_prime(k, backend=backend) for k in above.tolist()]
+
+
+def test_neighbours_with_threads(backend: str) -> None:
+    n = np.arange(2**40, 2**40 + 1300, dtype=np.uint64)[:: 40 if backend == "python" else 1]
+    expected = next_prime(n, backend="numba" if backends.missing("numba") is None else "cython", threads=1)
+    for threads in (1, 2, 3):
+        assert_same_bits(next_prime(n, backend=backend, threads=at_most(backend, threads)), expected)
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_neighbours_of_every_dtype(backend: str, dtype: str) -> None:
+    limits = np.iinfo(dtype)
+    n = np.array([limits.min, *range(-3 if limits.min < 0 else 0, 13), 113, limits.max - 60], dtype)
+    got = next_prime(n, backend=backend)
+    assert got.dtype == np.uint64
+    assert got.tolist() == [next_prime(int(k), backend="python") for k in n]
+    n = n[n > 2]
+    assert prev_prime(n, backend=backend).tolist() == [prev_prime(int(k), backend="python") for k in n]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("function", [next_prime, prev_prime], ids=["next_prime", "prev_prime"])
+def test_neighbours_of_every_layout(
+    backend: str, function: Callable[..., Any], layout: Callable[[Array], Array]
+) -> None:
+    n = layout(np.arange(3, 3 + 3 * 4 * 5, dtype="h").reshape(3, 4, 5))
+    before = n.copy()
+    got = function(n, backend=backend)
+    assert got.shape == n.shape
+    assert got.ravel().tolist() == [function(int(k), backend="python") for k in n.ravel()]
+    np.testing.assert_array_equal(n, before)
+
+
+def test_neighbours_of_every_shape(backend: str) -> None:
+    assert next_prime(7, backend=backend) == 11
+    assert type(next_prime(np.int8(-7), backend=backend)) is int
+    assert next_prime(np.int8(-7), backend=backend) == 2
+    assert type(prev_prime(2**64, backend=backend)) is int
+    assert_same_bits(next_prime(np.array(7), backend=backend), np.uint64(11))
+    assert_same_bits(next_prime([], backend=backend), np.empty(0, np.uint64))
+    assert_same_bits(prev_prime(np.empty((0, 3), np.int8), backend=backend), np.empty((0, 3), np.uint64))
+    assert_same_bits(prev_prime([[3, 4], [2**64, 9]], backend=backend), np.array([[2, 3], [2**64 - 59, 7]], np.uint64))
+    assert next_prime(range(5), backend=backend).tolist() == [2, 2, 3, 5, 5]
+    thirteen: Any = Index()
+    assert next_prime(thirteen, backend=backend) == 17
+
+
+def test_neighbours_out(backend: str) -> None:
+    n = np.arange(3, 27).reshape(4, 6)
+    for out in (np.empty((4, 6), np.uint64), np.empty((6, 4), np.uint64).T, np.empty((4, 12), np.uint64)[:, ::2]):
+        assert next_prime(n, out=out, backend=backend) is out
+        np.testing.assert_array_equal(out, next_prime(n, backend="python"))
+        assert prev_prime(n, out=out, backend=backend) is out
+        np.testing.assert_array_equal(out, prev_prime(n, backend="python"))
+
+
+@pytest.mark.parametrize("function", [next_prime, prev_prime], ids=["next_prime", "prev_prime"])
+def test_neighbours_out_refused(function: Callable[..., Any]) -> None:
+    n = np.arange(3, 11, dtype=np.uint64)
+    with pytest.raises(TypeError, match="out: got dtype int64, expected uint64"):
+        function(n, out=np.empty(8, np.int64))
+    with pytest.raises(ValueError, match=r"out: got shape \(2, 4\), expected \(8,\)"):
+        function(n, out=np.empty((2, 4), np.uint64))
+    with pytest.raises(ValueError, match="out: got an array that shares memory with n"):
+        function(n, out=n)
+
+
+@pytest.mark.parametrize("bad", [True, 2.0, "7", None, [3, 2.0], np.array([2.0]), np.array([True])], ids=repr)
+def test_neighbours_of_other_types(bad: Any) -> None:
+    for function in (next_prime, prev_prime):
+        with pytest.raises(TypeError, match=r"n: got .*, expected (an integer dtype|integers)"):
+            function(bad)
+
+
+def test_no_neighbour(backend: str) -> None:
+    """Said before anything is written."""
+    out = np.full(2, 5, np.uint64)
+    for n in (2**64 - 59, 2**64 - 58, 2**64 - 1):
+        with pytest.raises(OverflowError, match=rf"n: got {n}, expected integers below 2\*\*64 - 59"):
+            next_prime([7, n], out=out, backend=backend)
+    for n in (2, 1, 0, -1, -(2**63)):
+        with pytest.raises(ValueError, match=f"n: got {n}, expected integers above 2"):
+            prev_prime([7, n], out=out, backend=backend)
+        with pytest.raises(ValueError, match=f"n: got {n}, expected integers above 2"):
+            prev_prime(np.array([7, n], np.int64), backend=backend)
+    assert out.tolist() == [5, 5]
+    with pytest.raises(ValueError, match="n: got -1, expected integers above 2"):
+        prev_prime([2**64, -1])
+    with pytest.raises(OverflowError, match=r"n: got 18446744073709551616, expected integers below 2\*\*64"):
+        next_prime(2**64)
+    with pytest.raises(OverflowError, match=r"n: got 18446744073709551617, expected integers up to 2\*\*64"):
+        prev_prime(2**64 + 1)
+
+
+@given(st.integers(0, 2**64 - 60))
+def test_any_neighbours(backend: str, n: int) -> None:
+    above = next_prime(n, backend=backend)
+    assert above > n
+    if above > 2:
+        below = prev_prime(above, backend=backend)
+        assert below <= n
+        assert not is_prime(np.arange(below + 1, above, dtype=np.uint64), backend="cython").any()
+
+
+# --- factorint -------------------------------------------------------------------------------------------------------
+
+
+def test_factors_of_small_numbers(backend: str) -> None:
+    """All of them, multiplied back, across the end of trial division."""
+    flags = sieve(70_000)
+    for n in [*range(2, 2_000), *range(256**2 - 100, 256**2 + 100)]:
+        found = factorint(n, backend=backend)
+        assert math.prod(p**k for p, k in found.items()) == n
+        assert all(flags[p] for p in found)
+        assert list(found) == sorted(found)
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"),
+    [
+        (0, {0: 1}),
+        (1, {}),
+        (-1, {-1: 1}),
+        (-12, {-1: 1, 2: 2, 3: 1}),
+        (2**63, {2: 63}),
+        (-(2**63), {-1: 1, 2: 63}),
+        (3**40, {3: 40}),
+        (2**64 - 1, {3: 1, 5: 1, 17: 1, 257: 1, 641: 1, 65537: 1, 6700417: 1}),
+        (2**64 - 59, {2**64 - 59: 1}),
+        (BELOW_2_32[0] ** 2, {BELOW_2_32[0]: 2}),
+        (65537**3, {65537: 3}),
+        (65521**4, {65521: 4}),
+        (2642239**2, {2642239: 2}),
+        (2642239**3, {2642239: 3}),
+        (263**7, {263: 7}),
+        (257 * 263 * 269 * 271 * 277 * 281 * 283, dict.fromkeys((257, 263, 269, 271, 277, 281, 283), 1)),
+        (3 * 65537 * 65539, {3: 1, 65537: 1, 65539: 1}),
+    ],
+    ids=str,
+)
+def test_factors(backend: str, n: int, expected: dict[int, int]) -> None:
+    found = factorint(n, backend=backend)
+    assert found == expected
+    assert list(found) == sorted(found)
+    assert all(type(p) is int for p in found)
+
+
+def test_factors_of_products_near_the_end(backend: str) -> None:
+    """Two primes near 2**32, for which rho walks longest."""
+    pairs = [(p, q) for p in BELOW_2_32 for q in BELOW_2_32 if p < q][: 2 if backend == "python" else 10]
+    for p, q in pairs:
+        assert factorint(p * q, backend=backend) == {p: 1, q: 1}
+
+
+def test_factors_of_pseudoprimes(backend: str) -> None:
+    for n in (*PSI[: 6 if backend == "python" else None], *CARMICHAEL, *EXTRA_STRONG_LUCAS, *WIEFERICH):
+        found = factorint(n, backend=backend)
+        assert math.prod(p**k for p, k in found.items()) == n
+        assert all(is_prime(p, backend="python") for p in found)
+
+
+def test_factors_by_sympy(backend: str) -> None:
+    sympy = pytest.importorskip("sympy", reason="SymPy is not installed")
+    for n in [*range(-20, 20), *random_numbers(40)[:: 8 if backend == "python" else 1]]:
+        found = factorint(n, backend=backend)
+        assert found == sympy.factorint(n)
+        assert list(found) == sorted(found)
+
+
+@pytest.mark.parametrize("isa", backends.isas())
+def test_factors_on_every_instruction_set(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = million()[0][:3000].tolist()
+    kernels = backends.kernels
+    monkeypatch.setattr(backends, "kernels", lambda family, backend: kernels(family, backend, isa))
+    for n in numbers:
+        found = factorint(n, backend="cython")
+        assert math.prod(p**k for p, k in found.items()) == n
+        assert is_prime(list(found), backend="cython").all()
+
+
+@given(st.integers(1, 2**64 - 1))
+def test_any_factors(backend: str, n: int) -> None:
+    if backend == "python":
+        n %= 2**40
+    found = factorint(n, backend=backend)
+    assert n == 0 or math.prod(p**k for p, k in found.items()) == n
+    assert list(found) == sorted(found)
+
+
+@pytest.mark.parametrize("bad", [True, 2.0, "7", None, [7], np.array(7), np.bool_(True), np.float64(7)], ids=repr)
+def test_factors_of_other_types(bad: Any) -> None:
+    with pytest.raises(TypeError, match=f"n: got {type(bad).__name__}, expected an integer"):
+        factorint(bad)
+
+
+def test_factors_of_too_large_numbers(backend: str) -> None:
+    for n in (2**64, -(2**64), 10**100):
+        with pytest.raises(OverflowError, match=rf"n: got {n}, expected an integer of less than 2\*\*64 in size"):
+            factorint(n, backend=backend)
+    assert factorint(np.uint64(15), backend=backend) == {3: 1, 5: 1}
+    thirteen: Any = Index()
+    assert factorint(thirteen, backend=backend) == {13: 1}
 
 
 # --- count_primes ----------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The catalogue: every kernel with the data and the amount of work it is measured on."""
+"""The catalogue: every kernel that threads can share, with the data and the amount of work it is measured on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,6 +33,12 @@ def _odd_numbers(size: int, seed: int) -> Any:
     return np.random.default_rng(seed).integers(2**62, 2**63, size, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
 
 
+def _evenly_spaced(size: int, seed: int) -> Any:
+    return (
+        np.uint64(2**63) + np.uint64(2**40) * np.uint64(seed) + np.arange(1, size + 1, dtype=np.uint64) * np.uint64(97)
+    )
+
+
 def _normal(size: int, seed: int) -> Any:
     return np.random.default_rng(seed).standard_normal(size)
 
@@ -62,6 +68,8 @@ KERNELS = {
     row.name: row
     for row in (
         Kernel("is_prime", "primes", "numbers", 200_000, 2**10, _odd_numbers, primes.is_prime),
+        Kernel("next_prime", "primes", "numbers", 20_000, 2**7, _evenly_spaced, primes.next_prime),
+        Kernel("prev_prime", "primes", "numbers", 20_000, 2**7, _evenly_spaced, primes.prev_prime),
         Kernel("count_primes", "primes", "numbers", 3 * 10**8, 2**22, lambda size, _seed: size, primes.count_primes),
         Kernel("primerange", "primes", "numbers", 10**8, 2**20, lambda size, _seed: size, primes.primerange),
         Kernel("nth_prime", "primes", "primes", 4 * 10**10, 10**6, lambda size, _seed: size, primes.nth_prime),
@@ -209,4 +217,9 @@ def _fits(path: str, row: Kernel) -> bool:
     if row.family == "pixels":
         return row.name != "grayscale" or read_image(path).ndim == 3
     kinds = {"primes": "iu", "reductions": "buif"}
-    return read_array(path).dtype.kind in kinds[row.family]
+    array = read_array(path)
+    if array.dtype.kind not in kinds[row.family]:
+        return False
+    if row.name == "next_prime":
+        return int(array.max()) < primes.LARGEST
+    return row.name != "prev_prime" or int(array.min()) > 2

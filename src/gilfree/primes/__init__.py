@@ -1,4 +1,4 @@
-"""Exact primality of 64-bit integers and counting of primes, over several threads."""
+"""Exact primality of 64-bit integers, neighbouring primes, factors, and counting of primes, over several threads."""
 
 from __future__ import annotations
 
@@ -21,10 +21,22 @@ if TYPE_CHECKING:
 
     from gilfree.backends import Backend
 
-__all__ = ["count_primes", "is_prime", "iter_primes", "nth_prime", "primerange"]
+__all__ = [
+    "count_primes",
+    "factorint",
+    "is_prime",
+    "iter_primes",
+    "next_prime",
+    "nth_prime",
+    "prev_prime",
+    "primerange",
+]
 
-TEST_GRAIN = 512  # numbers a ticket: 50 µs where most have small factors, 400 µs of 64-bit primes
-TEST_PAUSE = 64  # tickets that take about 30 ms where all are 64-bit primes
+TEST_GRAIN = 4096  # numbers a ticket, to fill vectors: 60 µs where most have small factors, 0.5 ms of 64-bit primes
+TEST_PAUSE = 16  # tickets that take about 30 ms in the slowest build where all are 64-bit primes
+SEARCH_GRAIN = 256  # numbers a ticket of next_prime: up to 0.2 ms, 0.5 ms in the slowest build
+SEARCH_PAUSE = 64
+LARGEST = 2**64 - 59  # the largest prime below 2**64
 
 # Residues of 30 that a byte of the sieve has a bit for.
 WHEEL = (1, 7, 11, 13, 17, 19, 23, 29)
@@ -134,6 +146,245 @@ def is_prime(
         out[...] = answers
         return out
     return bool(answers) if single else answers[()]
+
+
+@overload
+def next_prime(
+    n: int | np.integer[Any],
+    *,
+    out: None = None,
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> int: ...
+@overload
+def next_prime(
+    n: int | np.integer[Any],
+    *,
+    out: NDArray[np.uint64],
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> NDArray[np.uint64]: ...
+@overload
+def next_prime(
+    n: NDArray[Any] | Sequence[Any],
+    *,
+    out: NDArray[np.uint64] | None = None,
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> NDArray[np.uint64]: ...
+def next_prime(
+    n: Any,
+    *,
+    out: NDArray[np.uint64] | None = None,
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> Any:
+    """The smallest prime above each number, exact up to the largest below 2**64.
+
+    Parameters
+    ----------
+    n : int, array of any integer dtype and shape, or (nested) sequence of ints
+        The prime after any number below 2 is 2.
+    out : ndarray of uint64, optional
+        Array for the primes, of the shape of ``n``, that shares no memory with it.
+    backend, threads, executor
+        See ``gilfree.use``.
+
+    Returns
+    -------
+    int or ndarray of uint64
+        An ``int`` for an int, else an array (a NumPy uint64 for a 0-d array).
+
+    Raises
+    ------
+    TypeError
+        For bool, float, string, object and other dtypes, and for ``out`` of another dtype.
+    OverflowError
+        If there is no prime below 2**64 above a number: from 2**64 - 59 on. Nothing is written to ``out`` then.
+    ValueError
+        For ``out`` of another shape, read-only, or overlapping ``n``; for an unknown backend.
+
+    Notes
+    -----
+    Candidates without factors below 67 are tested as by ``is_prime``. Those of many numbers are tested together.
+    """
+    numbers = _as_uint64(n)
+    if numbers.size and numbers.max() >= LARGEST:
+        found = int(numbers[numbers >= LARGEST].flat[0])
+        raise OverflowError(f"n: got {found}, expected integers below 2**64 - 59, the largest prime below 2**64")
+    return _adjacent(n, numbers, True, out, backend, threads, executor)
+
+
+@overload
+def prev_prime(
+    n: int | np.integer[Any],
+    *,
+    out: None = None,
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> int: ...
+@overload
+def prev_prime(
+    n: int | np.integer[Any],
+    *,
+    out: NDArray[np.uint64],
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> NDArray[np.uint64]: ...
+@overload
+def prev_prime(
+    n: NDArray[Any] | Sequence[Any],
+    *,
+    out: NDArray[np.uint64] | None = None,
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> NDArray[np.uint64]: ...
+def prev_prime(
+    n: Any,
+    *,
+    out: NDArray[np.uint64] | None = None,
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> Any:
+    """The largest prime below each number, exact up to 2**64.
+
+    Parameters
+    ----------
+    n : int, array of any integer dtype and shape, or (nested) sequence of ints
+        From 3 to 2**64; the prime before that is 2**64 - 59.
+    out : ndarray of uint64, optional
+        Array for the primes, of the shape of ``n``, that shares no memory with it.
+    backend, threads, executor
+        See ``gilfree.use``.
+
+    Returns
+    -------
+    int or ndarray of uint64
+        An ``int`` for an int, else an array (a NumPy uint64 for a 0-d array).
+
+    Raises
+    ------
+    TypeError
+        For bool, float, string, object and other dtypes, and for ``out`` of another dtype.
+    ValueError
+        If there is no prime below a number: for 2 and less. Nothing is written to ``out`` then. For ``out`` of another
+        shape, read-only, or overlapping ``n``; for an unknown backend.
+    OverflowError
+        For an int above 2**64.
+
+    Notes
+    -----
+    See ``next_prime``.
+    """
+    # No number between the largest prime and 2**64 is prime, so its predecessor stands for 2**64.
+    numbers = _as_uint64(n, largest=2**64)
+    if numbers.size and numbers.min() <= 2:
+        given = n if isinstance(n, np.ndarray) else np.array(n, dtype=object)
+        low = given.reshape(-1)[numbers.reshape(-1) <= 2][0]
+        raise ValueError(f"n: got {low}, expected integers above 2, the first prime")
+    return _adjacent(n, numbers, False, out, backend, threads, executor)
+
+
+def _adjacent(
+    n: Any,
+    numbers: NDArray[np.uint64],
+    forward: bool,
+    out: NDArray[np.uint64] | None,
+    backend: str | None,
+    threads: int | None,
+    executor: Executor | None,
+) -> Any:
+    row = backends.resolve(backend)
+    if out is not None:
+        check_out(out, numbers.shape, np.uint64, n, "n")
+    parallel.check(threads, executor)
+    answers = np.empty(numbers.shape, np.uint64)
+    if numbers.size:
+        parallel.run(
+            row,
+            backends.kernels("primes", row.name).adjacent_prime,
+            numbers.reshape(-1),
+            int(forward),
+            answers.reshape(-1),
+            units=numbers.size,
+            grain=SEARCH_GRAIN,
+            pause=SEARCH_PAUSE,
+            threads=threads,
+            executor=executor,
+        )
+    if out is not None:
+        out[...] = answers
+        return out
+    return int(answers) if not isinstance(n, (np.ndarray, list, tuple, range)) else answers[()]
+
+
+def factorint(
+    n: SupportsIndex,
+    *,
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> dict[int, int]:
+    """Prime factors of an integer, each with its exponent.
+
+    Parameters
+    ----------
+    n : int
+        Of less than 2**64 in size.
+    backend, threads, executor
+        See ``gilfree.use``. One number is one thread's work.
+
+    Returns
+    -------
+    dict
+        From prime to exponent, primes ascending, so that the product of all ``prime**exponent`` is ``n``. As in SymPy,
+        1 has no factors, 0 is ``{0: 1}``, and a negative number has the factor -1.
+
+    Raises
+    ------
+    TypeError
+        If ``n`` is not an int.
+    OverflowError
+        If ``n`` is 2**64 or more in size.
+    ValueError
+        For an unknown backend.
+
+    Notes
+    -----
+    Trial division, then Pollard's rho (R. Brent, "An Improved Monte Carlo Factorization Algorithm", 1980), which takes
+    about the square root of the second largest factor in steps; each factor is proven prime as by ``is_prime``.
+    """
+    row = backends.resolve(backend)
+    if isinstance(n, (bool, np.bool_)) or not hasattr(n, "__index__") or isinstance(n, np.ndarray):
+        raise TypeError(f"n: got {type(n).__name__}, expected an integer")
+    number = operator.index(n)
+    if abs(number) >= 2**64:
+        raise OverflowError(f"n: got {number}, expected an integer of less than 2**64 in size")
+    parallel.check(threads, executor)
+    factors = np.zeros(64, np.uint64)
+    parallel.run(
+        row,
+        backends.kernels("primes", row.name).factor,
+        np.array([abs(number)], np.uint64),
+        factors,
+        units=1,
+        grain=1,
+        pause=1,
+        threads=threads,
+        executor=executor,
+    )
+    found: dict[int, int] = {-1: 1} if number < 0 else {0: 1} if number == 0 else {}
+    for prime in factors[factors > 0].tolist():
+        found[prime] = found.get(prime, 0) + 1
+    return found
 
 
 # --- which primes are in a range? ------------------------------------------------------------------------------------
@@ -490,12 +741,15 @@ def _bound(value: Any, argument: str) -> int:
     return max(number, 0)
 
 
-def _as_uint64(n: Any) -> NDArray[np.uint64]:
-    """C-contiguous native uint64 of the shape of ``n``; 0, which is not prime, stands for every negative number."""
+def _as_uint64(n: Any, largest: int = 2**64 - 1) -> NDArray[np.uint64]:
+    """C-contiguous native uint64 of the shape of ``n``; 0, which is not prime, stands for every negative number.
+
+    Where 2**64 is allowed, 2**64 - 1 stands for it.
+    """
     if not isinstance(n, (np.ndarray, np.generic)):
         # As objects, so that NumPy does not make floats of ints beyond int64.
         objects = np.array(n, dtype=object)
-        return np.array([_number(item) for item in objects.ravel()], np.uint64).reshape(objects.shape)
+        return np.array([_number(item, largest) for item in objects.ravel()], np.uint64).reshape(objects.shape)
     array = np.asarray(n)
     if array.dtype.kind not in "iu":
         raise TypeError(f"n: got dtype {array.dtype}, expected an integer dtype or ints")
@@ -505,13 +759,14 @@ def _as_uint64(n: Any) -> NDArray[np.uint64]:
     return numbers
 
 
-def _number(item: Any) -> int:
+def _number(item: Any, largest: int) -> int:
     if isinstance(item, (bool, np.bool_)) or not hasattr(item, "__index__"):
         raise TypeError(f"n: got {type(item).__name__}, expected integers")
     number = operator.index(item)
-    if number >= 2**64:
-        raise OverflowError(f"n: got {number}, expected integers below 2**64")
-    return max(number, 0)
+    if number > largest:
+        below = "below 2**64" if largest < 2**64 else "up to 2**64"
+        raise OverflowError(f"n: got {number}, expected integers {below}")
+    return min(max(number, 0), 2**64 - 1)
 
 
 # --- how many primes below x? ----------------------------------------------------------------------------------------

@@ -7,6 +7,10 @@ from numpy.typing import NDArray
 from gilfree._tickets import Tickets
 
 def is_prime(n: NDArray[Any], out: NDArray[Any], tickets: Tickets, most: int, release: bool, /) -> bool: ...
+def adjacent_prime(
+    n: NDArray[Any], forward: int, out: NDArray[Any], tickets: Tickets, most: int, release: bool, /
+) -> bool: ...
+def factor(n: NDArray[Any], out: NDArray[Any], tickets: Tickets, most: int, release: bool, /) -> bool: ...
 def sieve(
     first: int,
     length: int,

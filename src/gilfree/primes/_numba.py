@@ -1,4 +1,4 @@
-"""Primality and counting of primes for Numba; the algorithms are those of the compiled Cython, Baillie-PSW and a sieve.
+"""Primality, factors and counting of primes for Numba: the algorithms of the compiled Cython, one number at a time.
 
 In Numba a signed and an unsigned 64-bit integer make a float64 together, so every constant here says ``u64``.
 """
@@ -15,6 +15,9 @@ from gilfree._tickets import Tickets
 
 u64 = np.uint64
 ZERO, ONE, TWO, FOUR, EIGHT = u64(0), u64(1), u64(2), u64(4), u64(8)
+
+LARGEST = u64(2**64 - 59)  # prime
+TRIALS = u64(256)
 
 SMALL_PRIMES = np.array([3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61], u64)
 
@@ -125,6 +128,129 @@ def _top_bit(n: Any) -> int:
     while n >> u64(bit) == ZERO:
         bit -= 1
     return bit
+
+
+# --- which prime comes next, and which are the factors? --------------------------------------------------------------
+
+
+def adjacent_prime(n: Any, forward: int, out: Any, first: int, last: int) -> None:
+    for i in prange(first, last):
+        out[i] = _next_prime(n[i]) if forward else _previous_prime(n[i])
+
+
+@njit(nogil=True, error_model="numpy")
+def _next_prime(n: Any) -> Any:
+    if n < TWO:
+        return TWO
+    if n >= LARGEST:
+        return ZERO
+    n = n + ONE | ONE
+    while not _is_prime(n):
+        n += TWO
+    return n
+
+
+@njit(nogil=True, error_model="numpy")
+def _previous_prime(n: Any) -> Any:
+    if n <= u64(3):
+        return TWO if n == u64(3) else ZERO
+    n = n - TWO | ONE
+    while not _is_prime(n):
+        n -= TWO
+    return n
+
+
+def factor(n: Any, out: Any, first: int, last: int) -> None:
+    for i in prange(first, last):
+        _factor(n[i], out[64 * i : 64 * i + 64])
+
+
+@njit(nogil=True, error_model="numpy")
+def _factor(n: Any, out: Any) -> None:
+    """Prime factors ascending, then zeros: small ones by trial division, the others by rho from a stack of divisors."""
+    out[:] = ZERO
+    if n < TWO:
+        return
+    count = 0
+    while n % TWO == ZERO:
+        out[count] = TWO
+        count += 1
+        n //= TWO
+    p = u64(3)
+    while p < TRIALS and p * p <= n:
+        while n % p == ZERO:
+            out[count] = p
+            count += 1
+            n //= p
+        p += TWO
+    if n == ONE:
+        return
+    smallest = count
+    waiting = np.empty(64, np.uint64)
+    waiting[0] = n
+    left = 1
+    while left > 0:
+        left -= 1
+        n = waiting[left]
+        if _is_prime(n):
+            i = count
+            while i > smallest and out[i - 1] > n:
+                out[i] = out[i - 1]
+                i -= 1
+            out[i] = n
+            count += 1
+        else:
+            divisor = _divisor(n)
+            waiting[left] = divisor
+            waiting[left + 1] = n // divisor
+            left += 2
+
+
+@njit(nogil=True, error_model="numpy")
+def _divisor(n: Any) -> Any:
+    """A divisor of an odd composite n, neither 1 nor n: Pollard's rho, 128 steps to a greatest common divisor.
+
+    (R. Brent, "An Improved Monte Carlo Factorization Algorithm", 1980.) A batch whose divisor is n is walked again.
+    """
+    root = u64(np.sqrt(np.float64(n)))
+    for candidate in (root - ONE, root, root + ONE):
+        if candidate * candidate == n:
+            return candidate
+    inv = _inverse(n)
+    c = ONE
+    while True:
+        x = y = start = TWO
+        product = divisor = ONE
+        length = 1
+        while divisor == ONE:
+            x = y
+            for _ in range(length):
+                y = _add(_multiply(y, y, n, inv), c, n)
+            k = 0
+            while k < length and divisor == ONE:
+                start = y
+                for _ in range(min(128, length - k)):
+                    y = _add(_multiply(y, y, n, inv), c, n)
+                    product = _multiply(product, max(x, y) - min(x, y), n, inv)
+                divisor = _common_divisor(product, n)
+                k += 128
+            length *= 2
+        if divisor == n:
+            divisor = ONE
+            y = start
+            while divisor == ONE:
+                y = _add(_multiply(y, y, n, inv), c, n)
+                divisor = _common_divisor(max(x, y) - min(x, y), n)
+        if divisor != n:
+            return divisor
+        c += ONE
+
+
+@njit(nogil=True, error_model="numpy")
+def _common_divisor(a: Any, b: Any) -> Any:
+    while b != ZERO:
+        a, b = b, a % b
+    return a
 
 
 # Montgomery arithmetic modulo odd n, R = 2**64, as in the compiled Cython.
@@ -503,6 +629,8 @@ def _isqrt(n: Any) -> Any:
 
 LOOPS = {
     "is_prime": is_prime,
+    "adjacent_prime": adjacent_prime,
+    "factor": factor,
     "sieve": sieve,
     "test": test,
     "extract": extract,

@@ -1,4 +1,4 @@
-"""Primality and counting of primes in plain Python: what every other backend must agree with."""
+"""Primality, factors and counting of primes in plain Python: what every other backend must agree with."""
 
 import math
 from bisect import bisect
@@ -41,6 +41,58 @@ def _strong_probable_prime(n: int, base: int) -> bool:
         if x == n - 1:
             return True
     return False
+
+
+def adjacent_prime(n: Any, forward: int, out: Any, tickets: Tickets, most: int, release: bool) -> bool:
+    for first, last in tickets:
+        for i in range(first, last):
+            out[i] = _adjacent_prime(int(n[i]), 1 if forward else -1)
+    return False
+
+
+def _adjacent_prime(n: int, step: int) -> int:
+    """The next prime above or below n, 0 where there is none from 2 to 2**64."""
+    n += step
+    while 0 <= n < 2**64:
+        if _is_prime(n):
+            return n
+        n += step
+    return 0
+
+
+def factor(n: Any, out: Any, tickets: Tickets, most: int, release: bool) -> bool:
+    for first, last in tickets:
+        for i in range(first, last):
+            factors = sorted(_factors(int(n[i])))
+            for k in range(64):
+                out[64 * i + k] = factors[k] if k < len(factors) else 0
+    return False
+
+
+def _factors(n: int) -> list[int]:
+    """Prime factors with multiplicity, in any order; none for 0 and 1."""
+    if n < 2:
+        return []
+    if _is_prime(n):
+        return [n]
+    divisor = next((p for p in BASES if n % p == 0), 0) or _rho(n)
+    return _factors(divisor) + _factors(n // divisor)
+
+
+def _rho(n: int) -> int:
+    """A divisor of a composite n, neither 1 nor n: Pollard's rho, with another c until one is found."""
+    c = 1
+    while True:
+        x = y = 2
+        divisor = 1
+        while divisor == 1:
+            x = (x * x + c) % n
+            y = (y * y + c) % n
+            y = (y * y + c) % n
+            divisor = math.gcd(x - y, n)
+        if divisor != n:
+            return divisor
+        c += 1
 
 
 # --- which primes are in a range? ------------------------------------------------------------------------------------
