@@ -61,7 +61,7 @@ def test_cases(threads: int) -> Cases:
         ("primes, 32 bits", 2**31, 2**32, True),
         ("primes, 20 bits", 2**19, 2**20, True),
     ):
-        numbers = rng.integers(low, high, 100_000, dtype=np.uint64) | np.uint64(1)
+        numbers = rng.integers(low, high, 300_000, dtype=np.uint64) | np.uint64(1)
         if only_primes:
             numbers = numbers[primes.is_prime(numbers)]
         peers: dict[str, Call] = {}
