@@ -42,11 +42,11 @@ def _primerange(size: int) -> Call:
 
 def _count_by_leaves(size: int) -> Call:
     # Wide enough to be counted without a visit to each number.
-    return lambda **how: primes.count_primes(10**6 * size, **how)
+    return lambda **how: primes.count_primes(max(10**5 * size, 2 * 10**8), **how)
 
 
 def _nth_prime(size: int) -> Call:
-    return lambda **how: primes.nth_prime(10**4 * size, **how)
+    return lambda **how: primes.nth_prime(max(10**4 * size, 10**7), **how)
 
 
 def _next_prime(size: int) -> Call:

@@ -56,8 +56,8 @@ def test_parts_make_up_the_whole(kernel: str) -> None:
 def test_every_public_kernel_is_in_the_catalogue() -> None:
     from gilfree import pixels, primes, reductions
 
-    # One number is one thread's work, and iter_primes is primerange in windows, with bytecode in between.
-    rest = {"factorint", "iter_primes"}
+    # One number is one thread's work, prev_prime is next_prime backwards, iter_primes is primerange in windows.
+    rest = {"factorint", "prev_prime", "iter_primes"}
     assert set(workloads.KERNELS) | rest == {*primes.__all__, *reductions.__all__, *pixels.__all__}
 
 
@@ -66,13 +66,13 @@ def test_an_array_of_the_users(tmp_path: Path) -> None:
     path = str(tmp_path / "numbers.npy")
     np.save(path, np.arange(24, dtype=np.int32).reshape(4, 6))
     jobs = {job.kernel: job for job in workloads.workloads(array=path)}
-    assert set(jobs) == {"is_prime", "next_prime", "sum", "min", "max"}  # 0 has no prime below it
+    assert set(jobs) == {"is_prime", "next_prime", "sum", "min", "max"}
     assert jobs["sum"].size == 24
     assert jobs["sum"].unit == "int32"
     assert jobs["sum"].call(jobs["sum"].data()) == 276
     assert jobs["sum"].call(jobs["sum"].data(1, 2)) == sum(range(12, 24))
-    np.save(path, np.array([3, 2**64 - 59], np.uint64))
-    assert {job.kernel for job in workloads.workloads(array=path)} == {"is_prime", "prev_prime", "sum", "min", "max"}
+    np.save(path, np.array([3, 2**64 - 59], np.uint64))  # the last prime has no next
+    assert {job.kernel for job in workloads.workloads(array=path)} == {"is_prime", "sum", "min", "max"}
     np.save(path, np.arange(4.0))
     assert {job.kernel for job in workloads.workloads(array=path)} == {"sum", "min", "max"}
 

@@ -458,6 +458,31 @@ def million() -> tuple[Array, Array]:
     return numbers, np.array([flint.fmpz(n).is_prime() for n in numbers.tolist()], np.bool_)
 
 
+def test_many_numbers_of_every_length(backend: str) -> None:
+    numbers, expected = million()
+    few = slice(None, None, 1000 if backend == "python" else 5)
+    assert_same_bits(is_prime(numbers[few], backend=backend), expected[few])
+
+
+GMPY2 = """
+import gmpy2, numpy as np
+from gilfree.primes import is_prime, next_prime, prev_prime
+random = np.random.default_rng(12)
+n = random.integers(2**8, 2**63, 50_000, np.uint64) * np.uint64(2) >> random.integers(0, 48, 50_000, np.uint64)
+n = np.maximum(n, np.uint64(3))
+print((is_prime(n) == [gmpy2.is_prime(k) for k in n.tolist()]).all())
+print((next_prime(n[:9000]) == [int(gmpy2.next_prime(k)) for k in n[:9000].tolist()]).all())
+print((prev_prime(n[:9000]) == [int(gmpy2.prev_prime(k)) for k in n[:9000].tolist()]).all())
+"""
+
+
+def test_against_gmpy2() -> None:
+    """In a process of its own, in which it may switch the GIL on."""
+    if importlib.util.find_spec("gmpy2") is None:
+        pytest.skip("gmpy2 is not installed")
+    assert child.output(GMPY2).split() == ["True"] * 3
+
+
 # --- next_prime and prev_prime ---------------------------------------------------------------------------------------
 
 

@@ -67,9 +67,8 @@ def _threshold(data: tuple[Any, Any], **where: Any) -> Any:
 KERNELS = {
     row.name: row
     for row in (
-        Kernel("is_prime", "primes", "numbers", 200_000, 2**10, _odd_numbers, primes.is_prime),
+        Kernel("is_prime", "primes", "numbers", 500_000, 2**10, _odd_numbers, primes.is_prime),
         Kernel("next_prime", "primes", "numbers", 20_000, 2**7, _evenly_spaced, primes.next_prime),
-        Kernel("prev_prime", "primes", "numbers", 20_000, 2**7, _evenly_spaced, primes.prev_prime),
         Kernel("count_primes", "primes", "numbers", 3 * 10**8, 2**22, lambda size, _seed: size, primes.count_primes),
         Kernel("primerange", "primes", "numbers", 10**8, 2**20, lambda size, _seed: size, primes.primerange),
         Kernel("nth_prime", "primes", "primes", 4 * 10**10, 10**6, lambda size, _seed: size, primes.nth_prime),
@@ -220,6 +219,4 @@ def _fits(path: str, row: Kernel) -> bool:
     array = read_array(path)
     if array.dtype.kind not in kinds[row.family]:
         return False
-    if row.name == "next_prime":
-        return int(array.max()) < primes.LARGEST
-    return row.name != "prev_prime" or int(array.min()) > 2
+    return row.name != "next_prime" or int(array.max()) < primes.LARGEST
