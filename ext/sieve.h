@@ -260,7 +260,7 @@ static void gilfree_mark(
 }
 
 static inline int gilfree_ones(uint64_t word) {
-#if defined(__POPCNT__)
+#if defined(__POPCNT__) || (defined(__GNUC__) && !defined(__x86_64__))
     return __builtin_popcountll(word);
 #elif defined(_MSC_VER) && !defined(__clang__) && defined(__AVX2__)
     return (int)__popcnt64(word);
