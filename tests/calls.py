@@ -46,7 +46,7 @@ def _count_by_leaves(size: int) -> Call:
 
 
 def _nth_prime(size: int) -> Call:
-    return lambda **how: primes.nth_prime(max(10**4 * size, 10**7), **how)
+    return lambda **how: primes.nth_prime(10**4 * size, **how)
 
 
 def _next_prime(size: int) -> Call:
