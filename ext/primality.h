@@ -110,7 +110,7 @@ static uint64_t lucas_start[LUCAS_STARTS][9];
    mispredicted as jumps. */
 
 typedef struct { uint64_t n, inv, r2; } modulus_t_one;
-typedef uint64_t number_t_one, exponent_t_one, mask_t_one;
+typedef uint64_t number_t_one, addend_t_one, exponent_t_one, mask_t_one;
 
 ALWAYS uint64_t subtract_one(uint64_t a, uint64_t b, uint64_t n) {
     return a - b + (n & (0 - (uint64_t)(a < b)));
@@ -152,6 +152,7 @@ ALWAYS uint64_t twice_one(uint64_t mask, uint64_t x, const modulus_t_one *m) {
 }
 ALWAYS uint64_t canonical_one(uint64_t x, const modulus_t_one *m) { (void)m; return x; }
 ALWAYS uint64_t negative_one(uint64_t x, const modulus_t_one *m) { return m->n - x; }
+ALWAYS uint64_t addend_one(uint64_t x, const modulus_t_one *m) { (void)m; return x; }
 ALWAYS uint32_t same_one(uint64_t x, uint64_t y, const modulus_t_one *m) { (void)m; return x == y; }
 ALWAYS uint32_t zero_one(uint64_t x, const modulus_t_one *m) { (void)m; return x == 0; }
 
@@ -173,7 +174,7 @@ ALWAYS uint32_t zero_one(uint64_t x, const modulus_t_one *m) { (void)m; return x
    lies in (0, 2n) and with `a` more in (0, 3n). */
 
 typedef modulus_t_one modulus_t_loose;
-typedef uint64_t number_t_loose, exponent_t_loose, mask_t_loose;
+typedef uint64_t number_t_loose, addend_t_loose, exponent_t_loose, mask_t_loose;
 
 ALWAYS uint64_t multiply_plus_loose(uint64_t x, uint64_t y, uint64_t a, const modulus_t_loose *m) {
     uint64_t high, folded;
@@ -206,6 +207,7 @@ ALWAYS uint32_t clear_loose(uint64_t e, uint64_t bits) { return clear_one(e, bit
 ALWAYS uint64_t pick_loose(uint64_t mask, uint64_t a, uint64_t b) { return pick_one(mask, a, b); }
 ALWAYS uint64_t twice_loose(uint64_t mask, uint64_t x, const modulus_t_loose *m) { (void)m; return x + (x & mask); }
 ALWAYS uint64_t negative_loose(uint64_t x, const modulus_t_loose *m) { return m->n - x; }
+ALWAYS uint64_t addend_loose(uint64_t x, const modulus_t_loose *m) { (void)m; return x; }
 ALWAYS uint32_t same_loose(uint64_t x, uint64_t y, const modulus_t_loose *m) { return canonical_loose(x, m) == y; }
 ALWAYS uint32_t zero_loose(uint64_t x, const modulus_t_loose *m) { return canonical_loose(x, m) == 0; }
 
@@ -229,6 +231,7 @@ ALWAYS uint32_t zero_loose(uint64_t x, const modulus_t_loose *m) { return canoni
 #define TOGETHER(a, a_lanes, b, both)                                                                                 \
     typedef struct { modulus_t_##a a; modulus_t_##b b; } modulus_t_##both;                                            \
     typedef struct { number_t_##a a; number_t_##b b; } number_t_##both;                                               \
+    typedef struct { addend_t_##a a; addend_t_##b b; } addend_t_##both;                                               \
     typedef struct { exponent_t_##a a; exponent_t_##b b; } exponent_t_##both;                                         \
     typedef struct { mask_t_##a a; mask_t_##b b; } mask_t_##both;                                                     \
     ALWAYS exponent_t_##both exponents_##both(const uint64_t *e) {                                                    \
@@ -285,13 +288,19 @@ ALWAYS uint32_t zero_loose(uint64_t x, const modulus_t_loose *m) { return canoni
         x.b = negative_##b(x.b, &m->b);                                                                               \
         return x;                                                                                                     \
     }                                                                                                                 \
-    ALWAYS number_t_##both square_plus_##both(number_t_##both x, number_t_##both y, const modulus_t_##both *m) {      \
+    ALWAYS addend_t_##both addend_##both(number_t_##both x, const modulus_t_##both *m) {                              \
+        addend_t_##both y;                                                                                            \
+        y.a = addend_##a(x.a, &m->a);                                                                                 \
+        y.b = addend_##b(x.b, &m->b);                                                                                 \
+        return y;                                                                                                     \
+    }                                                                                                                 \
+    ALWAYS number_t_##both square_plus_##both(number_t_##both x, addend_t_##both y, const modulus_t_##both *m) {      \
         x.a = square_plus_##a(x.a, y.a, &m->a);                                                                       \
         x.b = square_plus_##b(x.b, y.b, &m->b);                                                                       \
         return x;                                                                                                     \
     }                                                                                                                 \
     ALWAYS number_t_##both multiply_plus_##both(                                                                      \
-        number_t_##both x, number_t_##both y, number_t_##both z, const modulus_t_##both *m) {                         \
+        number_t_##both x, number_t_##both y, addend_t_##both z, const modulus_t_##both *m) {                         \
         x.a = multiply_plus_##a(x.a, y.a, z.a, &m->a);                                                                \
         x.b = multiply_plus_##b(x.b, y.b, z.b, &m->b);                                                                \
         return x;                                                                                                     \
@@ -317,7 +326,7 @@ ALWAYS uint32_t zero_loose(uint64_t x, const modulus_t_loose *m) { return canoni
    and with `a`, n/2 at most, is below 1.4 n; q once more brings it to [-n/2, n/2]. */
 
 typedef struct { __m256d n, inv; } modulus_t_real;
-typedef __m256d number_t_real, mask_t_real;
+typedef __m256d number_t_real, addend_t_real, mask_t_real;
 typedef __m256i exponent_t_real;
 
 ALWAYS __m256d round_real(__m256d x) { return _mm256_round_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
@@ -376,6 +385,7 @@ ALWAYS __m256d negative_real(__m256d x, const modulus_t_real *m) {
     (void)m;
     return _mm256_sub_pd(_mm256_setzero_pd(), x);
 }
+ALWAYS __m256d addend_real(__m256d x, const modulus_t_real *m) { (void)m; return x; }
 ALWAYS uint32_t same_real(__m256d x, __m256d y, const modulus_t_real *m) {
     __m256d d = _mm256_andnot_pd(_mm256_set1_pd(-0.0), _mm256_sub_pd(x, y));
     __m256d none = _mm256_cmp_pd(d, _mm256_setzero_pd(), _CMP_EQ_OQ);
@@ -402,7 +412,7 @@ ALWAYS uint32_t zero_real(__m256d x, const modulus_t_real *m) {
    As for one number a lane, with products of 32 bits: 11 of them for one of 64 bits and its reduction. */
 
 typedef struct { __m256i n, inv, r2; } modulus_t_quad;
-typedef __m256i number_t_quad, exponent_t_quad, mask_t_quad;
+typedef __m256i number_t_quad, addend_t_quad, exponent_t_quad, mask_t_quad;
 
 ALWAYS __m256i exponents_quad(const uint64_t *e) { return exponents_real(e); }
 ALWAYS __m256i upper(__m256i x) { return _mm256_srli_epi64(x, 32); }
@@ -478,6 +488,7 @@ ALWAYS __m256i twice_quad(__m256i mask, __m256i x, const modulus_t_quad *m) {
 }
 ALWAYS __m256i canonical_quad(__m256i x, const modulus_t_quad *m) { (void)m; return x; }
 ALWAYS __m256i negative_quad(__m256i x, const modulus_t_quad *m) { return _mm256_sub_epi64(m->n, x); }
+ALWAYS __m256i addend_quad(__m256i x, const modulus_t_quad *m) { (void)m; return x; }
 ALWAYS uint32_t same_quad(__m256i x, __m256i y, const modulus_t_quad *m) {
     (void)m;
     return (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpeq_epi64(x, y)));
@@ -506,8 +517,8 @@ TOGETHER(five, 5, one, six)
    vpmadd52luq and vpmadd52huq add the lower and the upper 52 bits of a 104-bit product. Residues lie in [0, n); a
    difference of two that is negative is, as an unsigned number, above its sum with n: the minimum corrects it. */
 
-typedef struct { __m512i n, inv, one; __m512d real; } modulus_t_half;    /* real: 1 / n */
-typedef __m512i number_t_half, exponent_t_half;
+typedef struct { __m512i n, inv, one; __m512d real; } modulus_t_half;    /* one: R modulo n, real: 1 / n */
+typedef __m512i number_t_half, addend_t_half, exponent_t_half;
 typedef __mmask8 mask_t_half;
 
 ALWAYS __m512i low52(__m512i a, __m512i x, __m512i y) { return _mm512_madd52lo_epu64(a, x, y); }
@@ -541,17 +552,20 @@ ALWAYS __m512i small_half(__m512i v, const modulus_t_half *m) {
     __m512i q = _mm512_cvtpd_epu64(_mm512_mul_pd(product, m->real));
     return up_half(_mm512_sub_epi64(_mm512_mullo_epi64(v, m->one), _mm512_mullo_epi64(q, m->n)), m->n);
 }
+/* The difference of two residues, by the minimum or by the sign: three operations that leave the multiplier alone. */
+ALWAYS __m512i sign_half(__m512i x, __m512i n) {
+    return _mm512_add_epi64(x, _mm512_and_si512(_mm512_srai_epi64(x, 63), n));
+}
 ALWAYS __m512i multiply_half(__m512i x, __m512i y, const modulus_t_half *m) {
     __m512i zero = _mm512_setzero_si512();
     __m512i q = low52(zero, low52(zero, x, y), m->inv);
-    return up_half(_mm512_sub_epi64(high52(zero, x, y), high52(zero, q, m->n)), m->n);
+    return sign_half(_mm512_sub_epi64(high52(zero, x, y), high52(zero, q, m->n)), m->n);
 }
 ALWAYS __m512i square_half(__m512i x, const modulus_t_half *m) { return multiply_half(x, x, m); }
 ALWAYS __m512i multiply_plus_half(__m512i x, __m512i y, __m512i a, const modulus_t_half *m) {
-    __m512i zero = _mm512_setzero_si512();
-    __m512i q = low52(zero, low52(zero, x, y), m->inv);
-    __m512i r = _mm512_sub_epi64(high52(a, x, y), high52(zero, q, m->n));   /* in (-n, 2n) */
-    return down_half(up_half(r, m->n), m->n);
+    __m512i zero = _mm512_setzero_si512(), low = low52(a, x, y), q = low52(zero, low, m->inv);
+    __m512i high = _mm512_add_epi64(high52(zero, x, y), _mm512_srli_epi64(low, 52));
+    return up_half(_mm512_sub_epi64(high, high52(zero, q, m->n)), m->n);
 }
 ALWAYS __m512i square_plus_half(__m512i x, __m512i a, const modulus_t_half *m) {
     return multiply_plus_half(x, x, a, m);
@@ -575,6 +589,10 @@ ALWAYS __m512i twice_half(__mmask8 mask, __m512i x, const modulus_t_half *m) {
 }
 ALWAYS __m512i canonical_half(__m512i x, const modulus_t_half *m) { (void)m; return x; }
 ALWAYS __m512i negative_half(__m512i x, const modulus_t_half *m) { return _mm512_sub_epi64(m->n, x); }
+ALWAYS __m512i addend_half(__m512i x, const modulus_t_half *m) {      /* x R: times R**2, of 2**78 squared / R */
+    __m512i r2 = square_half(small_half(_mm512_set1_epi64((int64_t)1 << 26), m), m);
+    return multiply_half(x, r2, m);
+}
 ALWAYS uint32_t same_half(__m512i x, __m512i y, const modulus_t_half *m) {
     (void)m;
     return _mm512_cmpeq_epi64_mask(x, y);
@@ -603,7 +621,7 @@ ALWAYS uint32_t zero_half(__m512i x, const modulus_t_half *m) {
    needed. */
 
 typedef modulus_t_half modulus_t_light;
-typedef __m512i number_t_light, exponent_t_light;
+typedef __m512i number_t_light, addend_t_light, exponent_t_light;
 typedef __mmask8 mask_t_light;
 
 ALWAYS __m512i exponents_light(const uint64_t *e) { return exponents_half(e); }
@@ -612,16 +630,16 @@ ALWAYS __m512i small_light(__m512i v, const modulus_t_light *m) { return small_h
 ALWAYS __m512i multiply_plus_light(__m512i x, __m512i y, __m512i a, const modulus_t_light *m) {
     __m512i zero = _mm512_setzero_si512();
     __m512i q = low52(zero, low52(zero, x, y), m->inv);
-    return _mm512_sub_epi64(high52(_mm512_add_epi64(m->n, a), x, y), high52(zero, q, m->n));
+    return _mm512_sub_epi64(high52(a, x, y), high52(zero, q, m->n));
 }
 ALWAYS __m512i square_plus_light(__m512i x, __m512i a, const modulus_t_light *m) {
     return multiply_plus_light(x, x, a, m);
 }
 ALWAYS __m512i square_light(__m512i x, const modulus_t_light *m) {
-    return multiply_plus_light(x, x, _mm512_setzero_si512(), m);
+    return multiply_plus_light(x, x, m->n, m);
 }
 ALWAYS __m512i times_light(__m512i x, __m512i e, int at, const modulus_t_light *m) {
-    return multiply_plus_light(x, power_half(e, at), _mm512_setzero_si512(), m);
+    return multiply_plus_light(x, power_half(e, at), m->n, m);
 }
 ALWAYS __mmask8 bit_light(__m512i e, int at) { return bit_half(e, at); }
 ALWAYS uint32_t clear_light(__m512i e, uint64_t bits) { return clear_half(e, bits); }
@@ -635,6 +653,7 @@ ALWAYS __m512i canonical_light(__m512i x, const modulus_t_light *m) {     /* of 
     return down_half(down_half(x, _mm512_slli_epi64(m->n, 1)), m->n);
 }
 ALWAYS __m512i negative_light(__m512i x, const modulus_t_light *m) { return negative_half(x, m); }
+ALWAYS __m512i addend_light(__m512i x, const modulus_t_light *m) { return _mm512_add_epi64(m->n, x); }
 ALWAYS uint32_t same_light(__m512i x, __m512i y, const modulus_t_light *m) {
     return same_half(canonical_light(x, m), y, m);
 }
@@ -652,135 +671,105 @@ ALWAYS uint32_t zero_light(__m512i x, const modulus_t_light *m) { return zero_ha
 #undef R_BITS
 #undef EACH
 
-/* --- eight numbers from 2**52 in two registers: IFMA, R = 2**52 ------------------------------------------------------
+/* --- eight numbers from 2**52 to 2**64 - 2**55 a register: IFMA and vpmullq, R = 2**52 ---------------------------------
 
-   A residue is x1 2**52 + x0 with two limbs, of which x0 counts only with its lower 52 bits: IFMA ignores the others.
-   Nothing is normalised on the way. Of the product t0 + t1 2**52 + t2 2**104 the top limb is folded with c = 2**104
-   modulo n, and one Montgomery step divides by 2**52. So q, t0 and the like are below 2**52 each, n1 and c1 below
-   2**12, and with a < n the result is
+   A residue is any x below 2**64, with limbs x0 + x1 2**52. Of the product t0 + t1 2**52 + t2 2**104 the top limb is
+   folded with c = 2**104 modulo n, and one Montgomery step divides by 2**52: with `a` below n, added to t1 and t2, and
+   q n == t0 modulo 2**52 the result is
 
-       (t0 + t1 2**52 + q n) / 2**52 + a  <  n + a + 5 * 2**52  <  2**65 + 5 * 2**52,
+       n + (t0 + t1 2**52 - q n) / 2**52  <  n + 4 * 2**52 + 2**39  <  2**64,
 
-   for t1 has four terms below 2**52 and t0 two, of which no more than a few units are carried. Twice that is below
-   2**66.1, thus x1 < 2**14.1; 2 x1**2 < 2**29.2 and the t2 of any product is below 2**30, t2 c1 below 2**42: no upper
-   halves of x1 y1 and of t2 c1 are needed. The carry out of t0 is that of a multiple of 2**52, t0 / 2**52 rounded up:
-   t0 begins with 2**52 - 1, and the product for q with one more `inv`, here -1 / n modulo 2**52, to make up for it. */
+   as t1 has four terms below 2**52 (two limbs of products, one of x0 y0 and one of a), q n < 2**52 n, and t2 is below
+   2**25, t2 c1 below 2**37. A limb below 2**52 times one of 12 bits fits in a word: vpmullq has it in one
+   multiplication, where IFMA takes two. */
 
-typedef struct { __m512i lo, hi; } number_t_full;
-typedef struct { __m512i n0, n1, inv, c0, c1; __m512d real; } modulus_t_full;
-typedef __m512i exponent_t_full;
+typedef __m512i number_t_full, exponent_t_full;
+typedef struct { __m512i n_a0, a1; } addend_t_full;     /* n + a0 */
+typedef struct { __m512i n, n0, n1, inv, c0, c1; __m512d real; } modulus_t_full;
 typedef __mmask8 mask_t_full;
 
-ALWAYS __m512i mask52(void) { return _mm512_set1_epi64(((int64_t)1 << 52) - 1); }
+ALWAYS __m512i limb0(__m512i x) { return _mm512_and_si512(x, _mm512_set1_epi64(((int64_t)1 << 52) - 1)); }
+ALWAYS __m512i limb1(__m512i x) { return _mm512_srli_epi64(x, 52); }
 ALWAYS __m512i exponents_full(const uint64_t *e) { return _mm512_loadu_si512(e); }
 
-/* The residue in [0, n), both limbs of it; for values below 2**49 n, whose quotient is wrong by less than 3/8 before it
-   is rounded: x - q n lies in (-n, n). The limbs of a negative one borrow: shifts of signed numbers. */
-ALWAYS number_t_full canonical_full(number_t_full x, const modulus_t_full *m) {
-    __m512i zero = _mm512_setzero_si512();
-    __m512i x0 = _mm512_and_si512(x.lo, mask52());
-    __m512d value = _mm512_add_pd(
-        _mm512_mul_pd(_mm512_cvtepu64_pd(x.hi), _mm512_set1_pd(4503599627370496.0)), _mm512_cvtepu64_pd(x0));
-    __m512i q = _mm512_cvtpd_epi64(_mm512_mul_pd(value, m->real));
-    __m512i r0 = _mm512_sub_epi64(x0, low52(zero, q, m->n0));
-    __m512i r1 = _mm512_sub_epi64(x.hi, low52(high52(zero, q, m->n0), q, m->n1));
-    __mmask8 below;
-    r1 = _mm512_add_epi64(r1, _mm512_srai_epi64(r0, 52));
-    r0 = _mm512_and_si512(r0, mask52());
-    below = _mm512_movepi64_mask(r1);
-    r0 = _mm512_mask_add_epi64(r0, below, r0, m->n0);
-    r1 = _mm512_mask_add_epi64(r1, below, r1, m->n1);
-    x.hi = _mm512_add_epi64(r1, _mm512_srli_epi64(r0, 52));
-    x.lo = _mm512_and_si512(r0, mask52());
-    return x;
+/* For x below 5n + n / 8; 2n where it fits. */
+ALWAYS __m512i canonical_full(__m512i x, const modulus_t_full *m) {
+    __m512i two = _mm512_max_epu64(m->n, _mm512_add_epi64(m->n, m->n));
+    return down_half(down_half(down_half(x, two), two), m->n);
 }
-ALWAYS number_t_full small_full(__m512i v, const modulus_t_full *m) {
-    number_t_full x;
-    x.lo = _mm512_setzero_si512();
-    x.hi = v;
-    return canonical_full(x, m);
+/* v 2**shift modulo n for a quotient below 2**49, which three roundings put wrong by less than 3/8 * 2**-50 of it: made
+   less by 2**-50 of it, it is too small by less than 1 + 2**-49 of it. So the rest is below n + 2**101 * 2**-49. */
+ALWAYS __m512i shifted_full(__m512i v, int shift, const modulus_t_full *m) {
+    __m512d scale = _mm512_set1_pd((double)((int64_t)1 << shift) * (1 - 1 / 1125899906842624.0));
+    __m512i q = _mm512_cvttpd_epu64(_mm512_mul_pd(_mm512_mul_pd(_mm512_cvtepu64_pd(v), scale), m->real));
+    return canonical_full(
+        _mm512_sub_epi64(_mm512_sll_epi64(v, _mm_cvtsi32_si128(shift)), _mm512_mullo_epi64(q, m->n)), m);
 }
+ALWAYS __m512i small_full(__m512i v, const modulus_t_full *m) { return shifted_full(v, 52, m); }
 ALWAYS modulus_t_full modulus_full(const uint64_t *n) {
     modulus_t_full m;
-    number_t_full c;
-    __m512i all = exponents_full(n);
-    m.n0 = _mm512_and_si512(all, mask52());
-    m.n1 = _mm512_srli_epi64(all, 52);
-    m.real = _mm512_div_pd(_mm512_set1_pd(1.0), _mm512_cvtepu64_pd(all));
-    m.inv = _mm512_sub_epi64(_mm512_setzero_si512(), inverse_half(all));
-    c = small_full(_mm512_set1_epi64((int64_t)1 << 26), &m);    /* 2**78, and times 2**26, modulo n */
-    c.hi = _mm512_or_si512(_mm512_slli_epi64(c.hi, 26), _mm512_srli_epi64(c.lo, 26));
-    c.lo = _mm512_slli_epi64(c.lo, 26);
-    c = canonical_full(c, &m);
-    m.c0 = c.lo;
-    m.c1 = c.hi;
+    __m512i c;
+    m.n = exponents_full(n);
+    m.n0 = limb0(m.n);
+    m.n1 = limb1(m.n);
+    m.real = _mm512_div_pd(_mm512_set1_pd(1.0), _mm512_cvtepu64_pd(m.n));
+    m.inv = inverse_half(m.n);
+    c = shifted_full(small_full(_mm512_set1_epi64((int64_t)1 << 26), &m), 26, &m);      /* 2**78, and times 2**26 */
+    m.c0 = limb0(c);
+    m.c1 = limb1(c);
     return m;
 }
-/* (t0 - (2**52 - 1) + t1 2**52) / 2**52 + high, the Montgomery step. */
-ALWAYS number_t_full step_full(__m512i t0, __m512i t1, __m512i high, const modulus_t_full *m) {
-    number_t_full x;
-    __m512i q = low52(m->inv, t0, m->inv);
-    t1 = _mm512_add_epi64(t1, _mm512_srli_epi64(t0, 52));
-    t1 = low52(high52(t1, q, m->n0), q, m->n1);
-    x.hi = _mm512_add_epi64(high52(high, q, m->n1), _mm512_srli_epi64(t1, 52));
-    x.lo = t1;
-    return x;
+/* The Montgomery step: (t0 + t1 2**52 - q n) / 2**52, exact as t0 and q n have the same lower 52 bits. */
+ALWAYS __m512i step_full(__m512i t0, __m512i t1, const modulus_t_full *m) {
+    __m512i zero = _mm512_setzero_si512(), q = low52(zero, t0, m->inv);
+    __m512i high = _mm512_add_epi64(t1, limb1(t0));
+    return _mm512_sub_epi64(
+        _mm512_sub_epi64(high, high52(zero, q, m->n0)), _mm512_mullo_epi64(q, m->n1));
 }
-ALWAYS number_t_full square_plus_full(number_t_full x, number_t_full a, const modulus_t_full *m) {
-    __m512i twice = _mm512_add_epi64(x.hi, x.hi);
-    __m512i t0 = low52(mask52(), x.lo, x.lo);
-    __m512i t1 = low52(high52(a.lo, x.lo, x.lo), x.lo, twice);
-    __m512i t2 = low52(high52(_mm512_setzero_si512(), x.lo, twice), x.hi, x.hi);
-    t0 = low52(t0, t2, m->c0);
-    t1 = low52(high52(t1, t2, m->c0), t2, m->c1);
-    return step_full(t0, t1, a.hi, m);
+ALWAYS __m512i fold_full(__m512i t0, __m512i t1, __m512i t2, const modulus_t_full *m) {
+    return step_full(low52(t0, t2, m->c0), low52(high52(t1, t2, m->c0), t2, m->c1), m);
 }
-ALWAYS number_t_full multiply_plus_full(number_t_full x, number_t_full y, number_t_full a, const modulus_t_full *m) {
-    __m512i t0 = low52(mask52(), x.lo, y.lo);
-    __m512i t1 = low52(low52(high52(a.lo, x.lo, y.lo), x.lo, y.hi), x.hi, y.lo);
-    __m512i t2 = low52(high52(high52(_mm512_setzero_si512(), x.lo, y.hi), x.hi, y.lo), x.hi, y.hi);
-    t0 = low52(t0, t2, m->c0);
-    t1 = low52(high52(t1, t2, m->c0), t2, m->c1);
-    return step_full(t0, t1, a.hi, m);
+ALWAYS __m512i square_plus_full(__m512i x, addend_t_full a, const modulus_t_full *m) {
+    __m512i x1 = limb1(x), twice = _mm512_add_epi64(x1, x1);
+    __m512i t0 = low52(_mm512_setzero_si512(), x, x);
+    __m512i t1 = low52(high52(a.n_a0, x, x), x, twice);
+    __m512i t2 = low52(high52(a.a1, x, twice), x1, x1);
+    return fold_full(t0, t1, t2, m);
 }
-ALWAYS number_t_full square_full(number_t_full x, const modulus_t_full *m) {
-    number_t_full zero;
-    zero.lo = zero.hi = _mm512_setzero_si512();
-    return square_plus_full(x, zero, m);
+ALWAYS __m512i multiply_plus_full(__m512i x, __m512i y, addend_t_full a, const modulus_t_full *m) {
+    __m512i x1 = limb1(x), y1 = limb1(y);
+    __m512i t0 = low52(_mm512_setzero_si512(), x, y);
+    __m512i t1 = low52(low52(high52(a.n_a0, x, y), x, y1), y, x1);
+    __m512i t2 = high52(high52(low52(a.a1, x1, y1), x, y1), y, x1);
+    return fold_full(t0, t1, t2, m);
 }
-ALWAYS number_t_full times_full(number_t_full x, __m512i e, int at, const modulus_t_full *m) {
-    __m512i zero = _mm512_setzero_si512(), power = power_half(e, at);   /* x1 2**w is below 2**46 */
-    return step_full(low52(mask52(), x.lo, power), low52(high52(zero, x.lo, power), x.hi, power), zero, m);
+ALWAYS __m512i square_full(__m512i x, const modulus_t_full *m) {
+    addend_t_full none;
+    none.n_a0 = m->n;
+    none.a1 = _mm512_setzero_si512();
+    return square_plus_full(x, none, m);
+}
+ALWAYS __m512i times_full(__m512i x, __m512i e, int at, const modulus_t_full *m) {      /* x1 2**w is below 2**43 */
+    __m512i power = power_half(e, at);
+    return step_full(low52(_mm512_setzero_si512(), x, power), low52(high52(m->n, x, power), limb1(x), power), m);
 }
 ALWAYS __mmask8 bit_full(__m512i e, int at) { return bit_half(e, at); }
 ALWAYS uint32_t clear_full(__m512i e, uint64_t bits) { return clear_half(e, bits); }
-ALWAYS number_t_full pick_full(__mmask8 mask, number_t_full a, number_t_full b) {
-    b.lo = _mm512_mask_blend_epi64(mask, b.lo, a.lo);
-    b.hi = _mm512_mask_blend_epi64(mask, b.hi, a.hi);
-    return b;
+ALWAYS __m512i pick_full(__mmask8 mask, __m512i a, __m512i b) { return pick_half(mask, a, b); }
+ALWAYS __m512i twice_full(__mmask8 mask, __m512i x, const modulus_t_full *m) {  /* x - (n - x), and n where negative */
+    __m512i r = canonical_full(x, m), rest = _mm512_sub_epi64(m->n, r);
+    __mmask8 below = _mm512_mask_cmplt_epu64_mask(mask, r, rest);
+    return _mm512_mask_add_epi64(_mm512_mask_sub_epi64(x, mask, r, rest), below, _mm512_sub_epi64(r, rest), m->n);
 }
-ALWAYS number_t_full twice_full(__mmask8 mask, number_t_full x, const modulus_t_full *m) {
-    __m512i carried = _mm512_and_si512(_mm512_srli_epi64(x.lo, 51), _mm512_set1_epi64(1));
-    (void)m;
-    x.hi = _mm512_mask_add_epi64(x.hi, mask, _mm512_add_epi64(x.hi, x.hi), carried);
-    x.lo = _mm512_mask_add_epi64(x.lo, mask, x.lo, x.lo);
-    return x;
+ALWAYS __m512i negative_full(__m512i x, const modulus_t_full *m) { return _mm512_sub_epi64(m->n, x); }
+ALWAYS addend_t_full addend_full(__m512i x, const modulus_t_full *m) {
+    addend_t_full a;
+    a.n_a0 = _mm512_add_epi64(m->n, limb0(x));
+    a.a1 = limb1(x);
+    return a;
 }
-ALWAYS number_t_full negative_full(number_t_full x, const modulus_t_full *m) {     /* n - x of a canonical x */
-    __m512i r0 = _mm512_sub_epi64(m->n0, x.lo);
-    x.hi = _mm512_add_epi64(_mm512_sub_epi64(m->n1, x.hi), _mm512_srai_epi64(r0, 52));
-    x.lo = _mm512_and_si512(r0, mask52());
-    return x;
-}
-ALWAYS uint32_t same_full(number_t_full x, number_t_full y, const modulus_t_full *m) {
-    x = canonical_full(x, m);
-    return _mm512_mask_cmpeq_epi64_mask(_mm512_cmpeq_epi64_mask(x.lo, y.lo), x.hi, y.hi);
-}
-ALWAYS uint32_t zero_full(number_t_full x, const modulus_t_full *m) {
-    x = canonical_full(x, m);
-    x.lo = _mm512_or_si512(x.lo, x.hi);
-    return _mm512_testn_epi64_mask(x.lo, x.lo);
-}
+ALWAYS uint32_t same_full(__m512i x, __m512i y, const modulus_t_full *m) { return same_half(canonical_full(x, m), y, 0); }
+ALWAYS uint32_t zero_full(__m512i x, const modulus_t_full *m) { return zero_half(canonical_full(x, m), 0); }
 
 TOGETHER(full, 8, one, nine)
 
@@ -885,7 +874,7 @@ static uint64_t parameter_for(uint64_t n) {
    What trial division leaves is sorted by size, and waits until groups are full. What then passes the strong test waits
    again, for the Lucas test. */
 
-enum { SHORT, LIGHT, MIDDLE, LONG, KINDS };     /* below 2**32, below 2**48, below 2**52, the rest */
+enum { SHORT, LIGHT, MIDDLE, LONG, TOP, KINDS };    /* below 2**32, 2**48, 2**52, 2**64 - 2**55, the rest */
 
 typedef struct {
     int count;
@@ -897,29 +886,29 @@ typedef struct {
     queue_t strong[KINDS], lucas[KINDS];
 } tester_t;
 
-ALWAYS int kind_of(uint64_t n) { return (n >> 32 != 0) + (n >> 48 != 0) + (n >> 52 != 0); }
+ALWAYS int kind_of(uint64_t n) { return (n >> 32 != 0) + (n >> 48 != 0) + (n >> 52 != 0) + (n >> 55 == 511); }
 
 /* Numbers a group of the widest arithmetic for a kind. */
 #if defined(__AVX512F__)
-static const int GROUPS[KINDS] = {32, 32, 32, 36};
+static const int GROUPS[KINDS] = {32, 32, 32, 36, 4};
 #elif defined(__AVX2__)
-static const int GROUPS[KINDS] = {16, 16, 16, 12};
+static const int GROUPS[KINDS] = {16, 16, 16, 12, 12};
 #else
-static const int GROUPS[KINDS] = {4, 4, 4, 4};
+static const int GROUPS[KINDS] = {4, 4, 4, 4, 4};
 #endif
 
 /* Test the first group; bit i is for n[i]. Only `count` of its numbers are asked for: a few are sooner done one a lane.
    Sets how many were taken. */
 static uint64_t test_group(int lucas, int kind, const uint64_t *n, const uint64_t *p, int count, int *taken) {
 #if defined(__AVX2__)
-    if (count > (kind == LONG ? 8 : 4)) {
+    if (GROUPS[kind] > 4 && count > (kind >= LONG ? 8 : 4)) {
         *taken = GROUPS[kind];
 #if defined(__AVX512F__)
         if (kind == LONG) return lucas ? lucas_nine(n, p) : strong_nine(n);
         if (kind == MIDDLE) return lucas ? lucas_half(n, p) : strong_half(n);
         return lucas ? lucas_light(n, p) : strong_light(n);
 #else
-        if (kind == LONG) return lucas ? lucas_six(n, p) : strong_six(n);
+        if (kind >= LONG) return lucas ? lucas_six(n, p) : strong_six(n);
         return lucas ? lucas_real(n, p) : strong_real(n);
 #endif
     }
@@ -927,7 +916,7 @@ static uint64_t test_group(int lucas, int kind, const uint64_t *n, const uint64_
     (void)count;
 #endif
     *taken = 4;
-    if (kind == LONG) return lucas ? lucas_one(n, p) : strong_one(n);
+    if (kind >= LONG) return lucas ? lucas_one(n, p) : strong_one(n);
     return lucas ? lucas_loose(n, p) : strong_loose(n);
 }
 
@@ -1049,11 +1038,13 @@ static void test_numbers(const uint64_t *n, uint8_t *out, int64_t length) {
             left = _mm512_mask_cmpgt_epu64_mask(left, quotient, _mm512_set1_epi64((int64_t)weed_quotient[k]));
         }
         if (tiny != 0) for (k = 0; k < 8; k++) if (tiny >> k & 1) out[i + k] = (uint8_t)is_tiny_prime(n[i + k]);
-        kinds[LONG] = _mm512_mask_cmpge_epu64_mask(left, v, _mm512_set1_epi64((int64_t)1 << 52));
+        kinds[TOP] = _mm512_mask_cmpge_epu64_mask(left, v, _mm512_set1_epi64(-((int64_t)1 << 55)));
+        kinds[LONG] = _mm512_mask_cmpge_epu64_mask(
+            (__mmask8)(left & ~kinds[TOP]), v, _mm512_set1_epi64((int64_t)1 << 52));
         kinds[SHORT] = _mm512_mask_cmplt_epu64_mask(left, v, _mm512_set1_epi64((int64_t)1 << 32));
         kinds[MIDDLE] = _mm512_mask_cmpge_epu64_mask(
-            (__mmask8)(left & ~kinds[LONG]), v, _mm512_set1_epi64((int64_t)1 << 48));
-        kinds[LIGHT] = (__mmask8)(left & ~(kinds[LONG] | kinds[MIDDLE] | kinds[SHORT]));
+            (__mmask8)(left & ~(kinds[LONG] | kinds[TOP])), v, _mm512_set1_epi64((int64_t)1 << 48));
+        kinds[LIGHT] = (__mmask8)(left & ~(kinds[TOP] | kinds[LONG] | kinds[MIDDLE] | kinds[SHORT]));
         for (k = 0; k < KINDS; k++) {
             queue_t *queue = &t.strong[k];
             if (kinds[k] == 0) continue;

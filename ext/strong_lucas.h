@@ -7,12 +7,12 @@
 
    modulus(n)           what the arithmetic needs to know of LANES odd numbers
    small(v)             v R modulo n, for v below 2**49
-   multiply, square     x y / R, and with `plus` that + a, where a is canonical or `negative` of such
+   multiply, square     x y / R, and with `plus` that + a for addend(a)
    times(x, e, at)      x 2**w / R, where w are the five bits of e from bit `at`
    bit(e, at)           lanes of e that have that bit; pick(mask, a, b) is a there and b elsewhere
    clear(e, bits)       bit k: lane k of e has none of these bits
    twice(mask, x)       x + x where the mask says so
-   canonical(x)         whatever `same` and `negative` take as their second argument
+   canonical(x)         what `negative`, `addend` and, as their second argument, `same` take
    same(x, y)           bit k: lane k of x and of the canonical y are the same residue  */
 
 #define WIDTH (LANES * COUNT)
@@ -72,13 +72,13 @@ static uint64_t A(strong)(const uint64_t *n) {
     return passed;
 }
 
-#define LUCAS_STEP                                                                                                   \
-    A(mask_t) odd = A(bit)(e[j], at);                                                                                 \
-    A(number_t) product = A(multiply_plus)(low[j], high[j], less_p[j], &m[j]);      /* V(2k + 1) */                   \
-    A(number_t) doubled = A(pick)(odd, high[j], low[j]);                                                              \
-    doubled = A(square_plus)(doubled, less_two[j], &m[j]);                          /* V(2k), or V(2k + 2) */         \
-    low[j] = A(pick)(odd, product, doubled);                                                                          \
-    high[j] = A(pick)(odd, doubled, product);
+/* From a = V(k) and b = V(k + 1), or the other way round where the next bit of the index is set. */
+#define LUCAS_STEP                                                                                                    \
+    A(number_t) product = A(multiply_plus)(a[j], b[j], less_p[j], &m[j]);           /* V(2k + 1) */                   \
+    A(number_t) doubled = A(square_plus)(a[j], less_two[j], &m[j]);                 /* V(2k), or V(2k + 2) */         \
+    A(mask_t) turn = A(bit)(turns[j], at - 1);                                                                        \
+    a[j] = A(pick)(turn, product, doubled);                                                                           \
+    b[j] = A(pick)(turn, doubled, product);
 
 /* Whether n passes the extra strong Lucas test with P: bit i for n[i] and P[i], where D = P P - 4 has the Jacobi symbol
    -1 modulo n. (J. Grantham, "Frobenius Pseudoprimes", 2001.) With Q = 1 and n + 1 == d 2**s: U(d) is 0 and V(d) is 2
@@ -87,14 +87,13 @@ static uint64_t A(strong)(const uint64_t *n) {
    As above the tail is looked at step by step: V((n+1) >> b) for b = s and, where b >= 2, for all b <= s. */
 static uint64_t A(lucas)(const uint64_t *n, const uint64_t *parameters) {
     A(modulus_t) m[COUNT];
-    A(number_t) low[COUNT], high[COUNT];        /* V(k) and V(k + 1) */
-    A(number_t) less_two[COUNT], less_p[COUNT]; /* -2 and -P */
-    A(number_t) p[COUNT];
-    A(number_t) v[COUNT], next[COUNT];          /* V(d) and V(d + 1) */
-    A(exponent_t) e[COUNT], at_s[COUNT];
+    A(number_t) a[COUNT], b[COUNT], p[COUNT], less[COUNT];  /* less: -2 */
+    A(number_t) v[COUNT], next[COUNT];                      /* V(d) and V(d + 1) */
+    A(addend_t) less_two[COUNT], less_p[COUNT];
+    A(exponent_t) e[COUNT], turns[COUNT], at_s[COUNT];
     uint64_t shifted[WIDTH], first[WIDTH], second[WIDTH], largest = 0, largest_p = 0, twos = 0;
     uint64_t passed = 0;
-    int i, at, tail;
+    int i, at, tail, known;
     for (i = 0; i < WIDTH; i++) {
         shifted[i] = n[i] + 1;      /* no overflow: 2**64 - 1 has the factor 3 */
         largest |= shifted[i];
@@ -103,43 +102,50 @@ static uint64_t A(lucas)(const uint64_t *n, const uint64_t *parameters) {
     }
     tail = top_bit(twos);
     at = top_bit(largest);
-    if (largest_p < LUCAS_STARTS && at - 3 >= tail) {
-        at -= 3;
-        for (i = 0; i < WIDTH; i++) {
-            const uint64_t *start = lucas_start[parameters[i]] + (shifted[i] >> (at + 1));
-            first[i] = start[0];
-            second[i] = start[1];
-        }
-    } else {
-        for (i = 0; i < WIDTH; i++) {
-            first[i] = 2;
-            second[i] = parameters[i];
+    known = largest_p < LUCAS_STARTS && at - 3 >= tail;
+    if (known) at -= 3;
+    for (i = 0; i < WIDTH; i++) {
+        uint64_t odd = shifted[i] >> at & 1;
+        if (known) {
+            const uint64_t *start = lucas_start[parameters[i]] + (shifted[i] >> at >> 1);
+            first[i] = start[odd];
+            second[i] = start[1 - odd];
+        } else {
+            first[i] = odd != 0 ? parameters[i] : 2;
+            second[i] = odd != 0 ? 2 : parameters[i];
         }
     }
     EACH(m[j] = A(modulus)(n + j * LANES);
          e[j] = A(exponents)(shifted + j * LANES);
+         a[j] = A(small)(A(exponents)(first + j * LANES), &m[j]);
+         b[j] = A(small)(A(exponents)(second + j * LANES), &m[j]);
          p[j] = A(small)(A(exponents)(parameters + j * LANES), &m[j]);
-         less_p[j] = A(negative)(p[j], &m[j]);)
-    for (i = 0; i < WIDTH; i++) shifted[i] = 2;
-    EACH(less_two[j] = A(negative)(A(small)(A(exponents)(shifted + j * LANES), &m[j]), &m[j]);
-         low[j] = A(small)(A(exponents)(first + j * LANES), &m[j]);
-         high[j] = A(small)(A(exponents)(second + j * LANES), &m[j]);)
+         less_p[j] = A(addend)(A(negative)(p[j], &m[j]), &m[j]);)
+    for (i = 0; i < WIDTH; i++) {
+        first[i] = 2;
+        second[i] = shifted[i] ^ shifted[i] >> 1;   /* bits that differ from the next higher one */
+        shifted[i] &= 0 - shifted[i];
+    }
+    EACH(turns[j] = A(exponents)(second + j * LANES);
+         at_s[j] = A(exponents)(shifted + j * LANES);
+         less[j] = A(negative)(A(small)(A(exponents)(first + j * LANES), &m[j]), &m[j]);
+         less_two[j] = A(addend)(less[j], &m[j]);
+         v[j] = next[j] = less[j];)     /* and set when `at` is s */
     for (; at > tail; at--) { EACH(LUCAS_STEP) }
-    for (i = 0; i < WIDTH; i++) first[i] = (n[i] + 1) & (0 - (n[i] + 1));
-    EACH(at_s[j] = A(exponents)(first + j * LANES); v[j] = low[j]; next[j] = high[j];)
     for (; at > 0; at--) {
-        EACH(LUCAS_STEP
-             A(mask_t) now = A(bit)(at_s[j], at);
-             v[j] = A(pick)(now, low[j], v[j]);
-             next[j] = A(pick)(now, high[j], next[j]);
+        EACH(A(mask_t) odd = A(bit)(e[j], at), now = A(bit)(at_s[j], at);
+             LUCAS_STEP
+             A(number_t) low = A(pick)(odd, product, doubled);
              uint64_t reach = at >= 2 ? A(clear)(e[j], ((uint64_t)1 << at) - 1) : 0;
-             if (reach != 0) passed |= (A(zero)(low[j], &m[j]) & reach) << (j * LANES);)
+             v[j] = A(pick)(now, low, v[j]);
+             next[j] = A(pick)(now, A(pick)(odd, doubled, product), next[j]);
+             if (reach != 0) passed |= (A(zero)(low, &m[j]) & reach) << (j * LANES);)
     }
     /* D U(d) == 2 V(d + 1) - P V(d), and D has no factor in common with n. */
-    EACH(A(number_t) two = A(negative)(less_two[j], &m[j]);
-         uint64_t is_two = A(same)(v[j], two, &m[j]) | A(same)(v[j], less_two[j], &m[j]);
+    EACH(A(number_t) two = A(negative)(less[j], &m[j]);
+         uint64_t is_two = A(same)(v[j], two, &m[j]) | A(same)(v[j], less[j], &m[j]);
          A(number_t) whole = A(canonical)(next[j], &m[j]);
-         A(number_t) rest = A(multiply_plus)(p[j], v[j], A(negative)(whole, &m[j]), &m[j]);
+         A(number_t) rest = A(multiply_plus)(p[j], v[j], A(addend)(A(negative)(whole, &m[j]), &m[j]), &m[j]);
          passed |= (is_two & A(same)(rest, whole, &m[j])) << (j * LANES);)
     return passed;
 }
