@@ -4,13 +4,21 @@
 
                                                  32 bits   40 bits   52 bits   64 bits   odd, 64 bits
        python-flint                                  148       351       432       561            130
-       no intrinsics: one number a lane               67       207       248       371             44
-       AVX2: doubles below 2**52, halves above        26        66        82       203             27
-       AVX-512: IFMA                                  13        33        48       107             15
+       no intrinsics: one number a lane               67       207       250       360             43
+       AVX2: doubles below 2**52, halves above        26        64        79       202             27
+       AVX-512: IFMA                                  13        32        48        94             14
 
-   Tried and left out, as no faster: vpmuludq in place of IFMA for the short limbs; numbers in general registers beside
-   the lanes below 2**52. With one register of lanes a group instead of four, IFMA takes twice the time: the multipliers
-   wait for each other's results. */
+   Zen 4 begins one 512-bit multiplication a cycle (IFMA, vpmullq; four cycles later it is there), and 64-bit minima,
+   comparisons and tests take the same ports. A square of 64 bits takes 11.8 cycles a register of eight numbers and needs
+   those ports for 11, a step of the Lucas sequence 26.1 for 25; below 2**52 it is 5.9 for 5 and 12.4 for 11, and the rest is
+   what a group of registers needs before and after: setting up, the tails, the queues. Four registers a group come that
+   near; one alone takes three times as long, from latency.
+
+   Tried and left out, as no faster: five, six and eight registers a group; corrections by the sign or the absolute value
+   in place of the minimum; vpmuludq in place of IFMA for the short limbs; numbers in general registers beside the lanes
+   below 2**52. Euler's test to base 2 in place of the strong one saves the tails, 2 ns at 52 bits, but that the Lucas test
+   fails all composites it passes is less often checked. In arrays larger than the first cache, numbers fetched ahead save
+   3 ns. */
 #ifndef GILFREE_PRIMALITY_H
 #define GILFREE_PRIMALITY_H
 
@@ -1033,6 +1041,7 @@ static void test_numbers(const uint64_t *n, uint8_t *out, int64_t length) {
         __mmask8 left = _mm512_mask_test_epi64_mask((__mmask8)(there & ~tiny), v, _mm512_set1_epi64(1)), kinds[KINDS];
         __m256i where = _mm256_add_epi32(_mm256_set1_epi32((int)i), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
         int k;
+        _mm_prefetch((const char *)(n + i + 256), _MM_HINT_T0);
         for (k = 0; k < WEEDS; k++) {
             __m512i quotient = _mm512_mullo_epi64(v, _mm512_set1_epi64((int64_t)weed_inverse[k]));
             left = _mm512_mask_cmpgt_epu64_mask(left, quotient, _mm512_set1_epi64((int64_t)weed_quotient[k]));
