@@ -90,7 +90,14 @@ def test_cases(threads: int) -> Cases:
         factors["python-flint"] = lambda: [flint.fmpz(n).factor() for n in semiprimes]
     if sympy:
         # It remembers what it has factored: a product is new to it each time.
-        fresh = iter([p * q for p, q in rng.choice(primes.primerange(2**31, 2**31 + 10**6), (1000, 2)).tolist()])
+        fresh = iter(
+            [
+                p * q
+                for p, q in np.random.default_rng(threads)
+                .choice(primes.primerange(2**31, 2**31 + 10**6), (1000, 2))
+                .tolist()
+            ]
+        )
         factors["SymPy"] = Scaled(lambda: sympy.factorint(next(fresh)), len(semiprimes))
     cases["factorint two primes of 32 bits"] = (lambda: [primes.factorint(n, threads=1) for n in semiprimes], factors)
     return cases
