@@ -598,6 +598,7 @@ def _rows(
     first, end = low // 30, (high - 1) // 30 + 1
     how: dict[str, Any] = {"threads": threads, "executor": executor}
     most = MARKED_ROW if marking else end - first if keep else COUNTED_ROW
+    most = -(-(end - first) // -(-(end - first) // most))  # no short row at the end, which few threads could share
     rows: list[NDArray[np.uint8]] = []  # to mark, one a worker
     for begin in range(first, end, most):
         length = min(most, end - begin)
