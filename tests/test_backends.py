@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import child
@@ -151,6 +152,25 @@ def test_environment_isa_refused(isa: str) -> None:
     assert done.returncode == 1
     assert f"ValueError: GILFREE_ISA: got {isa!r}, expected one of {', '.join(backends.isas())}" in done.stderr
     assert "in isa" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        pytest.param({}, (2**15, 2**19), id="nobody-says"),
+        pytest.param({"index0": ("1", "Data", "48K"), "index2": ("2", "Unified", "2048K")}, (49152, 2**21), id="data"),
+        pytest.param({"index0": ("1", "Instruction", "64K")}, (2**15, 2**19), id="instructions-alone"),
+        pytest.param({"index0": ("1", "Data", ""), "index1": ("2", "Unified", "1M")}, (2**15, 2**19), id="unreadable"),
+        pytest.param({"index0": ("1", "Data", None)}, (2**15, 2**19), id="no-size"),
+    ],
+)
+def test_cache_sizes(tmp_path: Path, files: dict[str, tuple[str | None, ...]], expected: tuple[int, int]) -> None:
+    for index, contents in files.items():
+        (tmp_path / index).mkdir()
+        for name, content in zip(("level", "type", "size"), contents, strict=True):
+            if content is not None:
+                (tmp_path / index / name).write_text(content + "\n")
+    assert tuple(backends.cache_size.__wrapped__(level, tmp_path) for level in (1, 2)) == expected
 
 
 def test_both_cython_backends_run_the_same_machine_code() -> None:

@@ -441,9 +441,19 @@ class Remote(Executor):
 
 def test_executors_without_shared_memory_refused(backend: str) -> None:
     message = r"executor: got Remote \(an executor without shared memory\), expected a concurrent.futures.ThreadPool"
-    for call in (lambda **how: reductions.sum([1, 2], **how), lambda **how: primes.is_prime([1, 2], **how)):
+    calls: list[Callable[..., Any]] = [
+        lambda **how: reductions.sum([1, 2], **how),
+        lambda **how: primes.is_prime([1, 2], **how),
+        lambda **how: primes.next_prime([1, 2], **how),
+        lambda **how: primes.nth_prime(10**6, **how),
+        primes.iter_primes,
+        lambda **how: primes.factorint(12, **how),
+    ]
+    for call in calls:
+        pool = Remote()
         with pytest.raises(TypeError, match=message):
-            call(executor=Remote(), backend=backend)
+            call(executor=pool, backend=backend)
+        assert pool.submitted == 0
 
 
 @pytest.mark.thread_unsafe(reason="a pool of processes may fork")

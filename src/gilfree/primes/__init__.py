@@ -933,6 +933,7 @@ def nth_prime(
         raise ValueError(f"n: got {rank}, expected at least 1")
     if rank > PRIMES:
         raise OverflowError(f"n: got {rank}, expected at most {PRIMES}, the number of primes below 2**64")
+    parallel.check(threads, executor)
     near = min(_expected_prime(rank), 2**64)
     missing = rank - count_primes(near, backend=row.name, threads=threads, executor=executor)
     while True:
