@@ -25,6 +25,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "bits.h"
 #include "pseudoprimes.h"
 
 #if defined(_MSC_VER) && !defined(__clang__)
@@ -49,27 +50,12 @@ ALWAYS uint64_t wide_product(uint64_t a, uint64_t b, uint64_t *high) {
     *high = __umulh(a, b);
     return a * b;
 }
-ALWAYS int top_bit(uint64_t n) {        /* of n > 0 */
-    unsigned long bit;
-    _BitScanReverse64(&bit, n);
-    return (int)bit;
-}
-ALWAYS int bottom_bit(uint64_t n) {     /* of n > 0 */
-    unsigned long bit;
-    _BitScanForward64(&bit, n);
-    return (int)bit;
-}
 #else
 ALWAYS uint64_t wide_product(uint64_t a, uint64_t b, uint64_t *high) {
     unsigned __int128 product = (unsigned __int128)a * b;
     *high = (uint64_t)(product >> 64);
     return (uint64_t)product;
 }
-#define top_bit(n) (63 - __builtin_clzll(n))
-#define bottom_bit(n) __builtin_ctzll(n)
-#endif
-#if defined(__AVX512F__)
-#define count_bits(mask) _mm_popcnt_u32(mask)   /* every processor with AVX2 has it */
 #endif
 
 /* 1 / n modulo 2**64 for odd n: 3 n ^ 2 is right in five bits, and each step doubles their number. */
@@ -981,7 +967,7 @@ static void run_strong(tester_t *t, int kind, int all) {
                                 _mm512_maskz_compress_epi64(kept, _mm512_loadu_si512(queue->n + done + k)));
             _mm256_storeu_si256((__m256i *)(next->where + next->count), _mm256_maskz_compress_epi32(
                 kept, _mm256_loadu_si256((const __m256i *)(queue->where + done + k))));
-            next->count += count_bits(kept);
+            next->count += count_ones(kept);
         }
 #endif
         for (; k < taken && done + k < count; k++) {
@@ -1061,7 +1047,7 @@ static void test_numbers(const uint64_t *n, uint8_t *out, int64_t length) {
             _mm512_storeu_si512(queue->n + queue->count, _mm512_maskz_compress_epi64(kinds[k], v));
             _mm256_storeu_si256(
                 (__m256i *)(queue->where + queue->count), _mm256_maskz_compress_epi32(kinds[k], where));
-            queue->count += count_bits(kinds[k]);
+            queue->count += count_ones(kinds[k]);
             if (queue->count >= QUEUE) run_strong(&t, k, 0);
         }
     }

@@ -17,8 +17,11 @@ from tickets cimport take
 cdef extern from "primality.h":
     void make_tables()
     void test_numbers(const uint64_t *n, uint8_t *out, int64_t length) nogil
-    int top_bit(uint64_t n) nogil                           # of n > 0
     void adjacent_primes(const uint64_t *n, uint64_t *out, int64_t length, bint forward) nogil
+
+cdef extern from "bits.h":
+    int top_bit(uint64_t n) nogil           # of n > 0
+    int count_ones(uint64_t word) nogil
 
 cdef extern from "factors.h":
     enum: MOST_FACTORS
@@ -32,7 +35,6 @@ cdef extern from "sieve.h":
         int64_t *used,
     ) nogil
     void gilfree_mark(uint8_t *row, int64_t length, uint64_t low, const uint64_t *primes, int64_t n) nogil
-    int gilfree_ones(uint64_t word) nogil                   # how many bits are set
     int64_t gilfree_count(const uint8_t *flags, int64_t length) nogil
     void gilfree_extract(const uint8_t *flags, int64_t length, uint64_t low, uint64_t *out, uint64_t *end) nogil
 
@@ -479,7 +481,7 @@ cdef int64_t _segment_leaves(
     cdef int64_t sum = 0, left = 0, b = UNSIEVED, p, over, top, bottom, k, last, weight, word, here
     _lay(sieve, low, words, pattern)
     for k in range(words):
-        left += gilfree_ones(sieve[k])
+        left += count_ones(sieve[k])
     while b < sieving and primes[b] <= bound:
         p = primes[b]
         over = x // p
@@ -589,9 +591,9 @@ cdef inline int64_t _count_up_to(const uint64_t *sieve, int64_t last, int64_t *w
     """How many are left of a segment's numbers 0 ... ``last``; ``here`` of them before ``word``, where it last was."""
     cdef int64_t bits = (last + 1) >> 1
     while word[0] < bits >> 6:
-        here[0] += gilfree_ones(sieve[word[0]])
+        here[0] += count_ones(sieve[word[0]])
         word[0] += 1
-    return here[0] + (gilfree_ones(sieve[bits >> 6] << (64 - (bits & 63))) if bits & 63 else 0)
+    return here[0] + (count_ones(sieve[bits >> 6] << (64 - (bits & 63))) if bits & 63 else 0)
 
 
 cdef inline int64_t _up_to(const uint32_t *m, int64_t length, int64_t last) noexcept nogil:

@@ -20,11 +20,12 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "bits.h"
+
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
 #include <immintrin.h>
 #endif
 #if defined(_MSC_VER) && !defined(__clang__)
-#include <intrin.h>
 #define GILFREE_RESTRICT __restrict
 #else
 #define GILFREE_RESTRICT restrict
@@ -259,37 +260,15 @@ static void gilfree_mark(
     }
 }
 
-static inline int gilfree_ones(uint64_t word) {
-#if defined(__POPCNT__) || (defined(__GNUC__) && !defined(__x86_64__))
-    return __builtin_popcountll(word);
-#elif defined(_MSC_VER) && !defined(__clang__) && defined(__AVX2__)
-    return (int)__popcnt64(word);
-#else
-    word -= word >> 1 & 0x5555555555555555u;
-    word = (word & 0x3333333333333333u) + (word >> 2 & 0x3333333333333333u);
-    return (int)(((word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fu) * 0x0101010101010101u >> 56);
-#endif
-}
-
-static inline int gilfree_lowest_bit(uint64_t word) {       /* of word > 0 */
-#if defined(_MSC_VER) && !defined(__clang__)
-    unsigned long bit;
-    _BitScanForward64(&bit, word);
-    return (int)bit;
-#else
-    return __builtin_ctzll(word);
-#endif
-}
-
 static int64_t gilfree_count(const uint8_t *flags, int64_t length) {
     int64_t found = 0, i = 0;
     uint64_t word;
     for (; i + 8 <= length; i += 8) {
         memcpy(&word, flags + i, 8);
-        found += gilfree_ones(word);
+        found += count_ones(word);
     }
     for (; i < length; i++)
-        found += gilfree_ones(flags[i]);
+        found += count_ones(flags[i]);
     return found;
 }
 
@@ -307,7 +286,7 @@ static void gilfree_extract(const uint8_t *flags, int64_t length, uint64_t low, 
     const __m512i turn = _mm512_set1_epi64(30);
     for (; i < length && end - out >= 8; i++) {
         _mm512_storeu_si512(out, _mm512_maskz_compress_epi64(flags[i], numbers));
-        out += gilfree_ones(flags[i]);
+        out += count_ones(flags[i]);
         numbers = _mm512_add_epi64(numbers, turn);
     }
 #endif
@@ -317,7 +296,7 @@ static void gilfree_extract(const uint8_t *flags, int64_t length, uint64_t low, 
         for (int j = 0; j < k; j++)     /* in this order whatever the byte order of the machine */
             word |= (uint64_t)flags[i + j] << 8 * j;
         for (; word; word &= word - 1)
-            *out++ = low + 30 * (uint64_t)i + gilfree_spread[gilfree_lowest_bit(word)];
+            *out++ = low + 30 * (uint64_t)i + gilfree_spread[bottom_bit(word)];
     }
     (void)end;
 }

@@ -347,7 +347,7 @@ def pseudoprimes(bits: int, size: int) -> list[int]:
 
 @cache
 def largest_primes(bits: int, size: int) -> list[int]:
-    """The largest primes below a power of 2, by SymPy or the plain test."""
+    """The largest primes below a power of 2, by the plain test."""
     found: list[int] = []
     n = 2**bits + 1
     while len(found) < size:
