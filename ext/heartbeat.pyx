@@ -10,6 +10,10 @@ the GIL taken goes to sleep, and the kernel counts how often a thread does so of
 changed, the GIL was free.
 """
 
+import atexit
+import os
+import weakref
+
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject_Call
 from libc.math cimport log
@@ -218,6 +222,7 @@ cdef class Heartbeat:
         if PyThread_start_new_thread(_life, self.beat) == PYTHREAD_INVALID_THREAD_ID:
             raise RuntimeError("the knocking thread cannot be started")
         self.alive = True
+        _beating.add(self)
 
     def __dealloc__(self):
         if self.beat == NULL:
@@ -247,7 +252,7 @@ cdef class Heartbeat:
         PyThread_acquire_lock(self.beat.ended, 1)
         take_back(gil)
 
-    def forget(self):
+    def _forget(self):
         """After a fork, in the child: the thread did not come along, so nobody may wait for it."""
         self.alive = False
 
@@ -385,6 +390,26 @@ cdef class Heartbeat:
         """Wait until the thread has written down how it went; it does not need the GIL for that."""
         while self.alive and gilfree_get(&self.beat.state) == WRITING:
             gilfree_nap(20_000)
+
+
+# An interpreter that goes away may free what a thread of ours is about to look at: none is left by then, whoever forgot
+# to stop it.
+_beating = weakref.WeakSet()
+
+
+def _stop_all():
+    for heart in list(_beating):
+        heart.stop()
+
+
+def _forget_all():
+    for heart in list(_beating):
+        heart._forget()
+
+
+atexit.register(_stop_all)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget_all)
 
 
 def crowded(double interval):

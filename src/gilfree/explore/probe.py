@@ -9,14 +9,12 @@ asks and is not let in before the end was refused. Whether a call lets go is nev
 The knocks are those of the native thread in ``ext/heartbeat.pyx``.
 """
 
-import atexit
 import inspect
 import math
 import os
 import sys
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from html import escape
@@ -342,28 +340,18 @@ class _Turn:
 
 
 _turn = _Turn()
-_alive: "weakref.WeakSet[Heartbeat]" = weakref.WeakSet()
 
 
-def _stop_all() -> None:
-    """At exit: a thread of ours must not be left to knock on an interpreter that is going away."""
-    for heart in list(_alive):
-        heart.stop()
-
-
-def _forget_all() -> None:
-    """In a child made by fork: the threads did not come along, and the interval may be another probe's."""
-    for heart in list(_alive):
-        heart.forget()
+def _start_afresh() -> None:
+    """In a child made by fork: the thread whose turn it was did not come along, and the interval may be its own."""
     if _turn.owner != threading.get_ident():
         if _turn.interval is not None:
             sys.setswitchinterval(_turn.interval)
         _turn.lock, _turn.owner, _turn.interval = threading.Lock(), None, None
 
 
-atexit.register(_stop_all)
 if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_forget_all)
+    os.register_at_fork(after_in_child=_start_afresh)
 
 
 def check_callable(func: object) -> None:
@@ -461,7 +449,6 @@ class _Session:
         interval = interval or self.interval
         watched = _Watched(gap)
         heart = Heartbeat(gap, seed=now() & 0xFFFF_FFFF)
-        _alive.add(heart)
         try:
             sys.setswitchinterval(interval)
             start = heart.meet() if quiet else now()
