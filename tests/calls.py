@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gilfree import parallel, pixels, primes, reductions
+from gilfree import backends, parallel, pixels, primes, reductions
 
 Call = Callable[..., Any]
 
@@ -64,24 +64,82 @@ def _factorint(size: int) -> Call:
     return lambda **how: np.array(list(primes.factorint(n, **how).items()))
 
 
-def _sum(size: int) -> Call:
-    x = np.random.default_rng(1).normal(size=20 * size)
-    return lambda **how: reductions.sum(x, **how)
+def _floats(name: str) -> Callable[[int], Call]:
+    """A reduction of doubles."""
+
+    def call(size: int) -> Call:
+        x = np.random.default_rng(1).normal(size=20 * size)
+        return lambda **how: getattr(reductions, name)(x, **how)
+
+    return call
 
 
-def _sum_integers(size: int) -> Call:
-    x = np.random.default_rng(2).integers(-1000, 1000, 20 * size)
-    return lambda **how: reductions.sum(x, **how)
+def _integers(name: str) -> Callable[[int], Call]:
+    def call(size: int) -> Call:
+        x = np.random.default_rng(2).integers(-1000, 1000, 20 * size)
+        return lambda **how: getattr(reductions, name)(x, **how)
+
+    return call
 
 
-def _min(size: int) -> Call:
-    x = np.random.default_rng(3).normal(size=20 * size)
-    return lambda **how: reductions.min(x, **how)
+def _truth(name: str, value: float) -> Callable[[int], Call]:
+    """Of numbers that let nobody stop before the last one."""
+
+    def call(size: int) -> Call:
+        x = np.full(20 * size, value)
+        return lambda **how: getattr(reductions, name)(x, **how)
+
+    return call
 
 
-def _max_integers(size: int) -> Call:
-    x = np.random.default_rng(4).integers(-1000, 1000, 20 * size)
-    return lambda **how: reductions.max(x, **how)
+def _some_nan(name: str) -> Callable[[int], Call]:
+    def call(size: int) -> Call:
+        x: Any = np.random.default_rng(3).normal(size=20 * size)
+        x[::7] = np.nan
+        return lambda **how: getattr(reductions, name)(x, **how)
+
+    return call
+
+
+def _prod_complex(size: int) -> Call:
+    x = np.exp(1j * np.random.default_rng(4).normal(size=20 * size))
+    return lambda **how: reductions.prod(x, **how)
+
+
+def _dot(dtype: type) -> Callable[[int], Call]:
+    def call(size: int) -> Call:
+        x: Any = np.random.default_rng(5).integers(-1000, 1000, 20 * size).astype(dtype)
+        return lambda **how: reductions.dot(x, x, **how)
+
+    return call
+
+
+def _fsum_rows(size: int) -> Call:
+    """Rows of one piece, which another door adds than longer ones."""
+    x = np.random.default_rng(6).normal(size=(20, 2 * size))[:, :16384]
+    return lambda **how: reductions.fsum(x, 1, **how)
+
+
+def _greater(a: Any, b: Any) -> Any:
+    return max(a, b)
+
+
+def _reduce(size: int) -> Call:
+    x = np.random.default_rng(9).normal(size=20 * size)
+    return lambda **how: reductions.reduce(_greater, x, **how)
+
+
+def _place(value: Any, index: Any) -> Any:
+    return value, index
+
+
+def _lesser(a: Any, b: Any) -> Any:
+    return b if b[0] < a[0] else a
+
+
+def _reduce_states(size: int) -> Call:
+    x = np.random.default_rng(10).normal(size=20 * size)
+    return lambda **how: np.array(reductions.reduce(_lesser, x, init=_place, **how))
 
 
 def _grayscale(size: int) -> Call:
@@ -123,13 +181,40 @@ KERNELS: dict[str, Callable[[int], Call]] = {
     "next_prime": _next_prime,
     "prev_prime": _prev_prime,
     "factorint": _factorint,
-    "sum-floats": _sum,
-    "sum-integers": _sum_integers,
-    "min-floats": _min,
-    "max-integers": _max_integers,
+    "sum-floats": _floats("sum"),
+    "sum-integers": _integers("sum"),
+    "prod-floats": _floats("prod"),
+    "prod-integers": _integers("prod"),
+    "prod-complex": _prod_complex,
+    "min-floats": _floats("min"),
+    "min-integers": _integers("min"),
+    "max-floats": _floats("max"),
+    "max-integers": _integers("max"),
+    "minmax-floats": _floats("minmax"),
+    "minmax-integers": _integers("minmax"),
+    "argmin": _floats("argmin"),
+    "argmax": _floats("argmax"),
+    "mean": _floats("mean"),
+    "var": _floats("var"),
+    "std": _floats("std"),
+    "any": _truth("any", 0.0),
+    "all": _truth("all", 1.0),
+    "count_nonzero": _floats("count_nonzero"),
+    "dot-floats": _dot(np.float64),
+    "dot-integers": _dot(np.int64),
+    "dot-complex": _dot(np.complex128),
+    "fsum": _floats("fsum"),
+    "fsum-rows": _fsum_rows,
+    "nansum": _some_nan("nansum"),
+    "nanmean": _some_nan("nanmean"),
+    "nanmin": _some_nan("nanmin"),
+    "nanmax": _some_nan("nanmax"),
     "grayscale": _grayscale,
     "threshold": _threshold,
     "threshold_otsu-integers": _threshold_otsu,
     "threshold_otsu-16-bits": _threshold_otsu_16_bits,
     "threshold_otsu-floats": _threshold_otsu_floats,
 }
+
+if backends.missing("numba") is None:  # which compiles a user's function for every backend but python
+    KERNELS |= {"reduce": _reduce, "reduce-states": _reduce_states}

@@ -6,7 +6,11 @@ import numpy as np
 
 
 def assert_same_bits(got: Any, expected: Any) -> None:
-    """Fail unless both are the same answer down to the sign of a zero and the payload of a NaN."""
+    """Fail unless both are the same answer down to the sign of a zero and the payload of a NaN; tuples, each part."""
+    if isinstance(got, tuple) and isinstance(expected, tuple):
+        for one, other in zip(got, expected, strict=True):
+            assert_same_bits(one, other)
+        return
     # NumPy has two scalar types for one dtype where two C types have one size: equal dtypes are enough.
     both_scalars = isinstance(got, np.generic) and isinstance(expected, np.generic)
     assert both_scalars or type(got) is type(expected)

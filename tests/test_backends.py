@@ -20,7 +20,13 @@ DOORS = {
         *("is_prime", "adjacent_prime", "factor", "sieve", "mark", "test", "extract"),
         *("tabulate", "ordinary_leaves", "easy_leaves", "hard_leaves"),
     ],
-    "reductions": ["sum_integer", "sum_real", "min_integer", "max_integer", "min_real", "max_real", "join"],
+    "reductions": [
+        *("sum_integer", "sum_real", "prod_integer", "prod_real", "prod_complex"),
+        *("min_integer", "max_integer", "min_real", "max_real", "minmax_integer", "minmax_real", "argmin", "argmax"),
+        *("variance", "any", "all", "count_nonzero", "nansum", "nanmean", "nanmin", "nanmax"),
+        *("dot_integer", "dot_real", "dot_complex", "fsum", "fsum_words"),
+        *("join_sum", "join_prod", "join_prod_complex", "join_variance", "join_arg", "join_fsum"),
+    ],
     "pixels": ["grayscale", "threshold", "histogram", "extent", "histogram_real"],
 }
 

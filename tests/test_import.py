@@ -69,7 +69,7 @@ def test_public_names(module: ModuleType) -> None:
 @pytest.mark.parametrize("module", [primes, reductions, pixels], ids=lambda module: module.__name__)
 def test_signatures(module: ModuleType) -> None:
     """Everywhere the same three words at the end, by name only; every argument is hinted and documented."""
-    for name in module.__all__:
+    for name in set(module.__all__) - {"check_associative"}:  # it looks at a few numbers, in Python
         function = getattr(module, name)
         parameters = inspect.signature(function).parameters
         assert list(parameters)[-3:] == ["backend", "threads", "executor"], name

@@ -75,13 +75,17 @@ def resolve(backend: str | None = None) -> Backend:
     ModuleNotFoundError
         If it is missing here; the message says why and what to install.
     """
-    name = check_name(backend) if backend is not None else chosen.get() or _from_environment()
-    if name is None:
-        return BACKENDS[_best()]
+    name = check_name(backend) if backend is not None else chosen.get() or default()
     why = missing(name)
     if why:
         raise ModuleNotFoundError(f"backend {name!r} is not available: {why}")
     return BACKENDS[name]
+
+
+@cache
+def default() -> str:
+    """What is meant where nobody says: ``GILFREE_BACKEND``, else the best there is."""
+    return _from_environment() or _best()
 
 
 @cache
@@ -169,8 +173,9 @@ def kernels(family: str, backend: str, instructions: str | None = None) -> Any:
 class NumbaDoors:
     """The loops of a ``_numba`` module as doors, each compiled for one backend when first asked for.
 
-    A loop is a plain function ``loop(*buffers, first, last)`` listed in the module's ``LOOPS``. The module's other
-    functions, which are short and no workers' job, are the same for all.
+    A loop is a plain function ``loop(*buffers, first, last)`` listed in the module's ``LOOPS``; where the module has a
+    function ``prepare(*buffers)``, it takes the buffers which that makes of them. The module's other functions, which
+    are short and no workers' job, are the same for all.
     """
 
     def __init__(self, module: types.ModuleType, backend: Backend) -> None:
@@ -189,8 +194,12 @@ class NumbaDoors:
         copy.__qualname__ = label
         compiled = self._module.numba.njit(copy, cache=True, error_model="numpy", **self._backend.options)
 
+        prepare = getattr(self._module, "prepare", None)
+
         def door(*arguments: Any) -> bool:
             *buffers, tickets, _most, _release = arguments
+            if prepare is not None:
+                buffers = prepare(*buffers)
             for first, last in tickets:
                 compiled(*buffers, first, last)
             return False

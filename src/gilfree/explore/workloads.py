@@ -43,6 +43,10 @@ def _normal(size: int, seed: int) -> Any:
     return np.random.default_rng(seed).standard_normal(size)
 
 
+def _square(data: Any, **where: Any) -> Any:
+    return reductions.dot(data, data, **where)
+
+
 def _grey_image(size: int, seed: int) -> Any:
     """Dark and light regions with noise, as a scanned page or a photograph has them."""
     rng = np.random.default_rng(seed)
@@ -75,6 +79,11 @@ KERNELS = {
         Kernel("sum", "reductions", "float64", 2 * 10**7, 2**19, _normal, reductions.sum),
         Kernel("min", "reductions", "float64", 2 * 10**7, 2**19, _normal, reductions.min),
         Kernel("max", "reductions", "float64", 2 * 10**7, 2**19, _normal, reductions.max),
+        Kernel("minmax", "reductions", "float64", 2 * 10**7, 2**18, _normal, reductions.minmax),
+        Kernel("var", "reductions", "float64", 2 * 10**7, 2**17, _normal, reductions.var),
+        Kernel("argmin", "reductions", "float64", 2 * 10**7, 2**18, _normal, reductions.argmin),
+        Kernel("dot", "reductions", "float64", 2 * 10**7, 2**18, _normal, _square),
+        Kernel("fsum", "reductions", "float64", 10**7, 2**15, _normal, reductions.fsum),
         Kernel("grayscale", "pixels", "pixels", 24 * 10**6, 2**16, _colour_image, _grayscale),
         Kernel("threshold", "pixels", "pixels", 48 * 10**6, 2**18, _grey_image, _threshold),
         Kernel("threshold_otsu", "pixels", "pixels", 48 * 10**6, 2**20, _grey_image, pixels.threshold_otsu),
