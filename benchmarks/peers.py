@@ -1,9 +1,18 @@
 """Holds gilfree against the libraries people would use instead: interleaved in one run, best of many, as ratios.
 
     python benchmarks/peers.py [primes] [reductions] [pixels] [--threads N ...] [--isa NAME ...] [--seconds S]
+    python benchmarks/peers.py reductions [--quick] [--functions NAME ...] [--dtypes NAME ...] [--sizes N ...]
+                                          [--parts table axes beside] [--plot FILE.png]
 
-By default on one core and on all, with each instruction set that this machine can run. A peer that is not installed is
-named and left out. A ratio above 1 means that gilfree is faster.
+By default on one core and on all, with each instruction set that this machine can run (reductions: with the best). A
+peer that is not installed is named and left out. A ratio above 1 means that gilfree is faster.
+
+    pip install bottleneck numexpr polars pyarrow numba matplotlib          for the reductions
+    pip install --group oracles primesieve                                  for the rest
+
+The part about reductions is in folds.py: every function, dtype and size against every peer in a table, then arrays of
+more dimensions along each axis, then the worst of each function. --parts beside measures a sum beside a thread that is
+busy in Python and one that is busy in C.
 """
 
 import argparse
@@ -12,34 +21,16 @@ import time
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+import folds  # the reductions, beside this file
 import numpy as np
 
-from gilfree import backends, parallel, pixels, primes, reductions
+from gilfree import backends, parallel, pixels, primes
 
 Call = Callable[[], Any]
 Cases = dict[str, tuple[Call, dict[str, Call]]]
-
-
-def reduction_cases(threads: int) -> Cases:
-    """Large arrays, and one that fits the cache, against NumPy."""
-    rng = np.random.default_rng(0)
-    arrays = {
-        "float64, 5·10⁷": rng.standard_normal(5 * 10**7),
-        "float64, 10⁷": rng.standard_normal(10**7),
-        "float32, 10⁷": rng.standard_normal(10**7, np.float32),
-        "uint8, 10⁷": rng.integers(0, 256, 10**7, np.uint8),
-        "float64, 10⁶": rng.standard_normal(10**6),
-    }
-    cases = {}
-    for name, x in arrays.items():
-        for function in ("sum", "min"):
-            cases[f"{function} {name}"] = (
-                lambda x=x, function=function: getattr(reductions, function)(x, threads=threads),
-                {"NumPy": lambda x=x, function=function: getattr(np, function)(x)},
-            )
-    return cases
 
 
 def prime_cases(threads: int) -> Cases:
@@ -198,7 +189,7 @@ class Built:
         os.environ["GILFREE_ISA"] = self.isa
         backends.isa.cache_clear()
         backends.kernels.cache_clear()
-        for family in ("primes", "reductions", "pixels"):  # to look for the modules takes a quarter of a millisecond
+        for family in ("primes", "pixels"):  # to look for the modules takes a quarter of a millisecond
             backends.kernels(family, "cython")
 
     def __call__(self) -> Any:
@@ -232,19 +223,30 @@ def compare(calls: dict[str, Call], seconds: float) -> dict[str, float]:
 
 def main() -> None:
     """Print one line a case and peer: its time, and the time and the ratio of each build of gilfree."""
-    sections = {"primes": prime_cases, "reductions": reduction_cases, "pixels": pixel_cases}
+    cases = {"primes": prime_cases, "pixels": pixel_cases}
+    sections = ("primes", "reductions", "pixels")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", choices=[*sections, []], help="all by default")
     parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, parallel.cpu_count()}))
-    parser.add_argument("--isa", nargs="+", choices=backends.isas(), default=backends.isas())
-    parser.add_argument("--seconds", type=float, default=3.0, help="for each case")
+    parser.add_argument("--isa", nargs="+", choices=backends.isas(), help="default: all; for reductions the best")
+    parser.add_argument("--seconds", type=float, help=f"for each case (default: 3; reductions: {folds.SECONDS})")
+    only = parser.add_argument_group("reductions")
+    only.add_argument("--quick", action="store_true", help="few sizes and dtypes: within two minutes")
+    only.add_argument("--functions", nargs="+", choices=folds.FUNCTIONS, metavar="NAME")
+    only.add_argument("--dtypes", nargs="+", choices=folds.ALL, metavar="NAME")
+    only.add_argument("--sizes", type=lambda text: int(float(text)), nargs="+", metavar="N", help="elements, as 1e6")
+    only.add_argument("--parts", nargs="+", choices=("table", "axes", "beside"), default=["table", "axes"])
+    only.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the table as bytes a second against bytes")
     options = parser.parse_args()
     for section in options.sections or sections:
+        if section == "reductions":
+            folds.report(options)
+            continue
         for threads in options.threads:
             print(f"\n{section}, {threads} thread{'s' if threads > 1 else ''}")
-            for name, (ours, peers) in sections[section](threads).items():
-                builds = {isa: Built(ours, isa) for isa in options.isa}
-                best = compare(builds | peers, options.seconds)
+            for name, (ours, peers) in cases[section](threads).items():
+                builds = {isa: Built(ours, isa) for isa in options.isa or backends.isas()}
+                best = compare(builds | peers, options.seconds or 3.0)
                 for peer in peers:
                     columns = [f"{isa} {best[isa] * 1e3:9.3f} ms {best[peer] / best[isa]:7.2f} x" for isa in builds]
                     print(f"  {name:<36} {peer:<28} {best[peer] * 1e3:9.3f} ms   {'   '.join(columns)}", flush=True)
