@@ -168,7 +168,7 @@ def test_answers_that_disagree_end_with_status_3(
     pytest.importorskip("rich")
     monkeypatch.chdir(tmp_path)
     doors = backends.kernels("reductions", "python")
-    monkeypatch.setattr(doors, "_block", lambda values: 1.0)
+    monkeypatch.setattr(doors, "_block", lambda *_: 1.0)
     assert quick("--no-plot") == 3
     assert "does not give the answer of" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
