@@ -598,6 +598,7 @@ def test_missing_numba() -> None:
     assert "pip install 'gilfree[numba]'" in done.stderr
 
 
+@pytest.mark.thread_unsafe(reason="doctest takes standard output for itself")
 def test_docstring_examples() -> None:
     results = doctest.testmod(operators)
     assert results.attempted >= 9
