@@ -60,10 +60,8 @@ DOORS: dict[str, tuple[str | None, int, str]] = {
 }
 
 # The order in which these meet their elements is part of the answer; all others may go along the memory.
-ORDERED = {"sum_real", "prod_real", "prod_complex", "argmin", "argmax", "variance", "nansum", "nanmean"} | {
-    "dot_real",
-    "dot_complex",
-}
+ORDERED = {"sum_real", "prod_real", "prod_complex", "argmin", "argmax", "variance", "nansum", "nanmean"}
+ORDERED |= {"dot_real", "dot_complex"}
 
 EXPECTED = {
     "biuf": "an integer, float or bool dtype",
@@ -122,11 +120,10 @@ class Call:
         """What a door makes of the elements: an array of (rows,), or of (rows, how many) numbers."""
         return fold(self, door, self.numbers, other)
 
-    def check_out(self, dtype: Any, out: Any = None, argument: str = "x") -> None:
+    def check_out(self, dtype: Any) -> None:
         """Raise unless the result can be written to ``out``."""
-        out = self.out if out is None else out
-        if out is not None:
-            check_out(out, self.shape, dtype, self.array, argument)
+        if self.out is not None:
+            check_out(self.out, self.shape, dtype, self.array, "x")
 
     def refuse_empty(self) -> None:
         """Raise where a result would be made of nothing."""

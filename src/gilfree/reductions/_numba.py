@@ -426,7 +426,8 @@ def _key(value: Any, largest: bool) -> Any:
 
 
 def _integer_key(value: Any) -> Any:
-    raise NotImplementedError  # its two forms are below
+    """One of the three below: which, Numba finds by the type."""
+    raise TypeError(f"value: got {type(value).__name__} outside compiled code")
 
 
 @numba.extending.overload(_integer_key)  # type: ignore[untyped-decorator, unused-ignore]
