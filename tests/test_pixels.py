@@ -165,7 +165,7 @@ def test_threshold_as_opencv(backend: str, dtype: str, kind: str) -> None:
     for limit in LIMITS:
         for maxval in MAXVALS:
             _, expected = cv2.threshold(image, limit, maxval, number)
-            got = threshold(image, limit, maxval, kind, backend=backend)
+            got = threshold(image, limit, maxval=maxval, kind=kind, backend=backend)
             # Zeros of either sign are equal here: OpenCV takes a maximum for some kinds and a choice for others.
             np.testing.assert_array_equal(got, expected, err_msg=f"value {limit}, maxval {maxval}")
             assert got.dtype == expected.dtype
@@ -197,7 +197,7 @@ def test_threshold_as_documented(backend: str, dtype: str, kind: str) -> None:
                 "tozero": (image, zero),
                 "tozero_inv": (zero, image),
             }[kind]
-            got = threshold(image, limit, maxval, kind, backend=backend)
+            got = threshold(image, limit, maxval=maxval, kind=kind, backend=backend)
             assert_same_bits(got, np.where(above, one, other))
 
 
@@ -217,8 +217,8 @@ def test_threshold_of_awkward_floats(backend: str, dtype: str, kind: str) -> Non
     """NaN is not above anything and keeps its bits where pixels are kept; zeros keep their sign."""
     image = np.array([math.nan, -math.nan, math.inf, -math.inf, -0.0, 0.0, 1.0, -1.0] * 5, dtype)
     for limit in (0.0, -0.0, math.inf, -math.inf, 0.5):
-        got = threshold(image, limit, 3, kind, backend=backend)
-        assert_same_bits(got, threshold(image, limit, 3, kind, backend="python"))
+        got = threshold(image, limit, maxval=3, kind=kind, backend=backend)
+        assert_same_bits(got, threshold(image, limit, maxval=3, kind=kind, backend="python"))
         nan = got[np.isnan(image)]
         if kind in ("trunc", "tozero_inv"):
             assert_same_bits(nan, image[np.isnan(image)])
@@ -233,9 +233,9 @@ def test_threshold_over_tickets(backend: str, dtype: str) -> None:
         size = 1000
     image = picture(dtype, size)
     for kind in ("binary", "trunc", "tozero"):
-        expected = threshold(image, 100.5, 200, kind, backend="cython", threads=1)
+        expected = threshold(image, 100.5, maxval=200, kind=kind, backend="cython", threads=1)
         for threads in (1, 2) if backend == "python" else (1, 2, 3, 4, 5):
-            got = threshold(image, 100.5, 200, kind, backend=backend, threads=at_most(backend, threads))
+            got = threshold(image, 100.5, maxval=200, kind=kind, backend=backend, threads=at_most(backend, threads))
             assert_same_bits(got, expected)
 
 
@@ -487,8 +487,8 @@ def test_instruction_sets_change_no_bit(isa: str, dtype: str, monkeypatch: pytes
         assert_same_bits(grey, grayscale(colour, backend="python"))
         limit = float(grey[size // 2])
         for kind in KINDS:
-            got = threshold(grey, limit, 200, kind, backend="cython")
-            assert_same_bits(got, threshold(grey, limit, 200, kind, backend="python"))
+            got = threshold(grey, limit, maxval=200, kind=kind, backend="cython")
+            assert_same_bits(got, threshold(grey, limit, maxval=200, kind=kind, backend="python"))
         assert_same_bits(threshold_otsu(grey, backend="cython"), threshold_otsu(grey, backend="python"))
 
 
@@ -540,7 +540,7 @@ def test_numbers_refused(bad: Any) -> None:
     with pytest.raises(TypeError, match=f"value: got {type(bad).__name__}, expected a real number"):
         threshold(image, bad)
     with pytest.raises(TypeError, match=f"maxval: got {type(bad).__name__}, expected a real number"):
-        threshold(image, 1, bad)
+        threshold(image, 1, maxval=bad)
 
 
 def test_nan_refused() -> None:
@@ -548,12 +548,12 @@ def test_nan_refused() -> None:
     with pytest.raises(ValueError, match="value: got NaN, expected a real number"):
         threshold(image, math.nan)
     with pytest.raises(ValueError, match="maxval: got NaN, expected a real number"):
-        threshold(image, 1, math.nan)
+        threshold(image, 1, maxval=math.nan)
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64, np.int16, np.uint8, Fraction], ids=lambda kind: kind.__name__)
 def test_numbers_of_other_types(kind: Callable[[int], Any]) -> None:
-    assert threshold(np.array([1, 3], np.uint8), kind(2), kind(9)).tolist() == [0, 9]
+    assert threshold(np.array([1, 3], np.uint8), kind(2), maxval=kind(9)).tolist() == [0, 9]
 
 
 @pytest.mark.parametrize("nbins", [2.0, "8", None, True], ids=repr)

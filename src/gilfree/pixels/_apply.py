@@ -1,0 +1,146 @@
+"""Grey to black and white by a value: OpenCV's five kinds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gilfree import backends, parallel
+from gilfree.arrays import check_out, in_c_order, packed
+from gilfree.pixels import _image
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from gilfree.backends import Backend
+
+KEEP = "pixel"
+# What a kind makes of a pixel above the threshold, and of any other: a constant, or the pixel itself.
+KINDS = {
+    "binary": ("maxval", "zero"),
+    "binary_inv": ("zero", "maxval"),
+    "trunc": ("value", KEEP),
+    "tozero": (KEEP, "zero"),
+    "tozero_inv": ("zero", KEEP),
+}
+
+
+def threshold(
+    image: ArrayLike,
+    value: float,
+    *,
+    maxval: float = 255,
+    kind: str = "binary",
+    out: NDArray[Any] | None = None,
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> NDArray[Any]:
+    """Apply one threshold to every pixel, as ``cv2.threshold``.
+
+    ========== =============== ========
+    kind       pixel > value   else
+    ========== =============== ========
+    binary     maxval          0
+    binary_inv 0               maxval
+    trunc      value           pixel
+    tozero     pixel           0
+    tozero_inv 0               pixel
+    ========== =============== ========
+
+    On integer images ``value`` is floored and ``maxval`` rounded (half to even), then each is brought into the
+    range of the dtype; on float images both are cast to it: OpenCV's rules. A NaN pixel is not above anything.
+
+    Parameters
+    ----------
+    image : array_like of any shape
+        Of dtype uint8, uint16, float32 or float64.
+    value, maxval : float
+        The threshold and the value of white; any finite or infinite number.
+    kind : {"binary", "binary_inv", "trunc", "tozero", "tozero_inv"}
+    out : ndarray, optional
+        Array for the result, of the image's shape and dtype: the image itself, or one that shares no memory with it.
+    backend, threads, executor
+        See ``gilfree.use``.
+
+    Raises
+    ------
+    TypeError
+        For another dtype, of ``image`` or ``out``; a ``value`` or ``maxval`` that is no real number; a ``kind`` that is
+        no string.
+    ValueError
+        For an unknown kind; for NaN as ``value`` or ``maxval``; for ``out`` of another shape, read-only, or
+        overlapping ``image`` without being it.
+    """
+    array = _image.array(image)
+    if not isinstance(kind, str):
+        raise TypeError(f"kind: got {type(kind).__name__}, expected one of {', '.join(KINDS)}")
+    if kind not in KINDS:
+        raise ValueError(f"kind: got {kind!r}, expected one of {', '.join(KINDS)}")
+    limit, white = _image.number(value, "value"), _image.number(maxval, "maxval")
+    row = backends.resolve(backend)
+    parallel.check(threads, executor)
+    if out is not None:
+        check_out(out, array.shape, array.dtype, None if out is image else image, "image")
+    # Pixel by pixel, so any order in memory will do, as long as it is the same for both.
+    source = array if packed(array) else in_c_order(array, array.dtype)
+    same_order = out is not None and (out.flags.c_contiguous if source.flags.c_contiguous else out.flags.f_contiguous)
+    fits = same_order and packed(out)
+    result = out if out is not None and fits else np.empty_like(source)
+    if source.size:
+        _apply(row, source.ravel("K"), result.reshape(-1, order="A"), limit, white, kind, threads, executor)
+    return _image.deliver(result, out)
+
+
+def _apply(
+    backend: Backend,
+    source: NDArray[Any],
+    result: NDArray[Any],
+    value: float,
+    maxval: float,
+    kind: str,
+    threads: int | None,
+    executor: Executor | None,
+) -> None:
+    dtype = source.dtype
+    if dtype.kind == "u":
+        most = np.iinfo(dtype).max
+        white = _clip(maxval, round, most)
+        limit = _clip(value, math.floor, most)
+        if value < 0:
+            # Every pixel is above, 0 too, which no threshold of the dtype says: floor to 0 and call all above.
+            above = {"maxval": white, "zero": 0, "value": 0}.get(KINDS[kind][0])
+            if above is None:
+                result[...] = source
+            else:
+                result[...] = above
+            return
+    else:
+        with np.errstate(over="ignore"):  # a number beyond float32 is an infinity there, as in OpenCV
+            limit, white = dtype.type(value), dtype.type(maxval)
+    constants = {"maxval": dtype.type(white), "zero": dtype.type(0), "value": dtype.type(limit)}
+    above_name, below_name = KINDS[kind]
+    _image.run(
+        backend,
+        "threshold",
+        source,
+        result,
+        dtype.type(limit),
+        above_name == KEEP,
+        constants.get(above_name, dtype.type(0)),
+        below_name == KEEP,
+        constants.get(below_name, dtype.type(0)),
+        threads=threads,
+        executor=executor,
+    )
+
+
+def _clip(number: float, to_integer: Callable[[float], int], most: int) -> int:
+    if math.isinf(number):
+        return most if number > 0 else 0
+    return min(max(to_integer(number), 0), most)
