@@ -1,7 +1,8 @@
 # cython: language_level=3
-"""Grey, histogram and threshold over the pixels of a picture, without the GIL.
+"""Grey, histograms, thresholds and sums over windows, over the pixels of pictures, without the GIL.
 
-Pictures arrive as flat buffers of n pixels; a unit is one pixel, and a ticket is a run of them.
+Pictures arrive as flat buffers of n pixels; a unit is one pixel, and a ticket is a run of them. To those that look at the
+pixels around each one they come as rows, image under image, and a unit is a piece of rows of one image.
 """
 
 from libc.math cimport NAN
@@ -9,6 +10,10 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from gil cimport PyThreadState, let_go, take_back
 from tickets cimport take
+from windows cimport (
+    CHUNK, DEVIATION, OPENCV_MEAN, ROUND, as_doubles, compare, compare_with_mean, enter_row, first_columns, leave_row,
+    pad, slide_columns, slide_rows, sums, thresholds_of, weigh_columns, weigh_rows, weight, widest,
+)
 
 cdef enum:
     # OpenCV's luma weights (ITU-R BT.601: 0.299, 0.587, 0.114) in 15-bit fixed point; they add up to 2**15.
@@ -265,3 +270,219 @@ cdef inline void _count_bins(
         while bin < bins - 1 and image[i] >= edges[bin + 1]:
             bin += 1
         counts[bin] += 1
+
+
+# --- windows ---------------------------------------------------------------------------------------------------------
+
+cdef struct Frame:
+    # Where the pixels around each one are. The picture may be larger than the result, which begins at (top, left) in it.
+    int64_t source_height, source_width, height, width, top, left
+    int64_t piece                   # rows a unit
+    int64_t window_height, window_width
+    const int64_t *rows             # of the picture, for each row of the windows from the first to the last
+    const int64_t *columns          # the same
+    int64_t before                  # columns of the windows before the picture's first
+
+
+cdef inline void _frame(Frame *frame, const int64_t *shape, const int64_t *rows, const int64_t *columns) noexcept nogil:
+    frame.source_height, frame.source_width = shape[0], shape[1]
+    frame.height, frame.width, frame.top, frame.left = shape[2], shape[3], shape[4], shape[5]
+    frame.piece, frame.window_height, frame.window_width, frame.before = shape[6], shape[7], shape[8], shape[9]
+    frame.rows, frame.columns = rows, columns
+
+
+def windows(
+    const pixel[:, ::1] image, double[:, ::1] thresholds, uint8_t[:, ::1] binary, const int64_t[::1] shape,
+    const int64_t[::1] rows, const int64_t[::1] columns, const double[::1] row_counts,
+    const double[::1] column_counts, int rule, bint deviates, const double[:, ::1] numbers, bint compares, uint8_t white,
+    uint8_t black, double[:, ::1] extremes, sums[::1] total, sums[::1] squares,
+    int64_t[::1] tickets, Py_ssize_t most, bint release,
+):
+    """The threshold of each pixel into ``thresholds``, or the pixel's comparison with it into ``binary``.
+
+    Or, by the rule DEVIATION, the largest variance and the least pixel of each picture into ``extremes``. These, and
+    ``total`` and ``squares``, which have room for a row of the windows' columns and one more, are one worker's own.
+    """
+    cdef PyThreadState *gil = let_go(release)
+    cdef Frame frame
+    cdef bint more
+    _frame(&frame, &shape[0], &rows[0], &columns[0])
+    more = _windows(
+        &image[0, 0], &thresholds[0, 0], &binary[0, 0], &frame, &row_counts[0], &column_counts[0], rule,
+        &numbers[0, 0], compares, white, black, &extremes[0, 0], &total[0], &squares[0] if deviates else NULL,
+        &tickets[0], most,
+    )
+    take_back(gil)
+    return more
+
+
+cdef bint _windows(
+    const pixel *image, double *thresholds, uint8_t *binary, Frame *frame, const double *row_counts,
+    const double *column_counts, int rule, const double *numbers, bint compares, uint8_t white, uint8_t black,
+    double *extremes, sums *total, sums *squares, int64_t *tickets, Py_ssize_t most,
+) noexcept nogil:
+    cdef int64_t first = 0, last = 0, unit, picture, y, begin, end, row, enters, leaves, left = 1 + frame.before
+    cdef int64_t pieces = (frame.height + frame.piece - 1) // frame.piece
+    cdef int64_t padded = frame.width + frame.window_width - 1
+    cdef const pixel *source
+    if sizeof(pixel) > 1 and sizeof(sums) == 4:
+        return False    # never asked for: only bytes are added up in 32 bits
+    while most != 0:
+        if not take(tickets, &first, &last):
+            return False
+        most -= 1
+        for unit in range(first, last):
+            picture = unit // pieces
+            source = image + picture * frame.source_height * frame.source_width
+            begin = unit % pieces * frame.piece
+            end = begin + frame.piece if begin + frame.piece < frame.height else frame.height
+            for row in range(padded + 1):
+                total[row] = 0
+                if squares != NULL:
+                    squares[row] = 0
+            for y in range(begin, begin + frame.window_height - 1):
+                if frame.rows[y] >= 0:
+                    enter_row(
+                        source + frame.rows[y] * frame.source_width, total + left,
+                        squares + left if squares != NULL else NULL, frame.source_width,
+                    )
+            for y in range(begin, end):
+                enters = frame.rows[y + frame.window_height - 1]
+                leaves = frame.rows[y - 1] if y > begin else -1
+                if enters >= 0 and leaves >= 0:
+                    slide_rows(
+                        source + enters * frame.source_width, source + leaves * frame.source_width, total + left,
+                        squares + left if squares != NULL else NULL, frame.source_width,
+                    )
+                elif enters >= 0:
+                    enter_row(
+                        source + enters * frame.source_width, total + left,
+                        squares + left if squares != NULL else NULL, frame.source_width,
+                    )
+                elif leaves >= 0:
+                    leave_row(
+                        source + leaves * frame.source_width, total + left,
+                        squares + left if squares != NULL else NULL, frame.source_width,
+                    )
+                pad(total + 1, frame.columns, frame.before, frame.source_width, padded)
+                if squares != NULL:
+                    pad(squares + 1, frame.columns, frame.before, frame.source_width, padded)
+                row = picture * frame.height + y
+                _window_row(
+                    source + (y + frame.top) * frame.source_width + frame.left, thresholds + row * frame.width,
+                    binary + row * frame.width, frame, row_counts[y], column_counts, rule, numbers + 4 * picture,
+                    compares, white, black, extremes + 2 * picture, total, squares,
+                )
+    return True
+
+
+cdef void _window_row(
+    const pixel *source, double *thresholds, uint8_t *binary, Frame *frame, double rows, const double *column_counts,
+    int rule, const double *numbers, bint compares, uint8_t white, uint8_t black, double *extremes, sums *total,
+    sums *squares,
+) noexcept nogil:
+    """Slide along one row. The first of the columns is empty: it is what leaves when the first pixel's window comes."""
+    cdef sums sum_of[CHUNK]
+    cdef sums squares_of[CHUNK]
+    cdef double totals[CHUNK]
+    cdef double all_squares[CHUNK]
+    cdef double limits[CHUNK]
+    cdef int64_t chunk, x, n, body = frame.width - frame.width % 8, wide = frame.window_width
+    cdef sums *some_squares = NULL
+    cdef double *every_square = NULL
+    cdef double *target = limits
+    cdef sums carry = first_columns(total + 1, wide - 1)
+    cdef sums carry_squares = 0
+    if squares != NULL:
+        some_squares, every_square = squares_of, all_squares
+        carry_squares = first_columns(squares + 1, wide - 1)
+    for chunk in range((frame.width + CHUNK - 1) // CHUNK):
+        x = chunk * CHUNK
+        n = CHUNK if frame.width - x > CHUNK else frame.width - x
+        carry = slide_columns(total + x + wide, total + x, sum_of, n, carry)
+        if rule == OPENCV_MEAN:
+            compare_with_mean(
+                source + x, sum_of, numbers[0], <float> numbers[1], binary + x, white, black,
+                n if body - x > n else (body - x if body > x else 0), n,
+            )
+            continue
+        if squares != NULL:
+            carry_squares = slide_columns(squares + x + wide, squares + x, squares_of, n, carry_squares)
+        if not compares and rule != DEVIATION:
+            target = thresholds + x
+        as_doubles(sum_of, some_squares, column_counts + x, rows, totals, all_squares, n)
+        thresholds_of(rule, numbers, source + x, totals, every_square, column_counts + x, rows, target, n)
+        if compares:
+            compare(source + x, limits, binary + x, white, black, n)
+        elif rule == DEVIATION:
+            widest(source + x, limits, extremes, n)
+
+
+def weighted(
+    const pixel[:, ::1] image, double[:, ::1] thresholds, uint8_t[:, ::1] binary, const int64_t[::1] shape,
+    const int64_t[::1] rows, const int64_t[::1] columns, const weight[::1] row_weights,
+    const weight[::1] column_weights, double offset, bint compares, uint8_t white, uint8_t black,
+    weight[::1] padded, int64_t[::1] tickets, Py_ssize_t most, bint release,
+):
+    """A weighted mean of the pixels around each one, less ``offset``: into ``thresholds``, or the comparison with it.
+
+    The weights are those of one side, from the middle on. In single precision it is OpenCV's: rounded to a byte before
+    it is compared. ``padded``, one worker's own, has room for a row of the windows' columns.
+    """
+    cdef PyThreadState *gil = let_go(release)
+    cdef Frame frame
+    cdef bint more
+    _frame(&frame, &shape[0], &rows[0], &columns[0])
+    more = _weighted(
+        &image[0, 0], &thresholds[0, 0], &binary[0, 0], &frame, &row_weights[0], &column_weights[0], offset, compares,
+        white, black, &padded[0], &tickets[0], most,
+    )
+    take_back(gil)
+    return more
+
+
+cdef bint _weighted(
+    const pixel *image, double *thresholds, uint8_t *binary, Frame *frame, const weight *row_weights,
+    const weight *column_weights, double offset, bint compares, uint8_t white, uint8_t black, weight *padded,
+    int64_t *tickets, Py_ssize_t most,
+) noexcept nogil:
+    cdef weight means[CHUNK]
+    cdef double limits[CHUNK]
+    cdef int64_t first = 0, last = 0, unit, picture, chunk, x, y, i, n, begin, end, row
+    cdef int64_t pieces = (frame.height + frame.piece - 1) // frame.piece
+    cdef const pixel *source
+    cdef const pixel *middle
+    if sizeof(pixel) > 1 and sizeof(weight) == 4:
+        return False    # never asked for: only bytes are weighed in single precision
+    while most != 0:
+        if not take(tickets, &first, &last):
+            return False
+        most -= 1
+        for unit in range(first, last):
+            picture = unit // pieces
+            source = image + picture * frame.source_height * frame.source_width
+            begin = unit % pieces * frame.piece
+            end = begin + frame.piece if begin + frame.piece < frame.height else frame.height
+            for y in range(begin, end):
+                weigh_rows(
+                    source, frame.source_width, frame.rows + y, row_weights, frame.window_height // 2,
+                    padded + frame.before, frame.source_width,
+                )
+                pad(padded, frame.columns, frame.before, frame.source_width, frame.width + frame.window_width - 1)
+                row = picture * frame.height + y
+                middle = source + (y + frame.top) * frame.source_width + frame.left
+                for chunk in range((frame.width + CHUNK - 1) // CHUNK):
+                    x = chunk * CHUNK
+                    n = CHUNK if frame.width - x > CHUNK else frame.width - x
+                    weigh_columns(padded + x, column_weights, frame.window_width // 2, means, n)
+                    for i in range(n):
+                        if weight is float:
+                            limits[i] = <double> ((means[i] + ROUND) - ROUND) - offset
+                        else:
+                            limits[i] = means[i] - offset
+                    if compares:
+                        compare(middle + x, limits, binary + row * frame.width + x, white, black, n)
+                    else:
+                        for i in range(n):
+                            thresholds[row * frame.width + x + i] = limits[i]
+    return True

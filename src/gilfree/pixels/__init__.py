@@ -3,5 +3,29 @@
 from gilfree.pixels._apply import threshold
 from gilfree.pixels._grey import grayscale
 from gilfree.pixels._histograms import threshold_otsu
+from gilfree.pixels._windows import (
+    adaptive_threshold,
+    threshold_bradley,
+    threshold_local,
+    threshold_niblack,
+    threshold_nick,
+    threshold_phansalkar,
+    threshold_sauvola,
+    threshold_singh,
+    threshold_wolf,
+)
 
-__all__ = ["grayscale", "threshold", "threshold_otsu"]
+__all__ = [
+    "adaptive_threshold",
+    "grayscale",
+    "threshold",
+    "threshold_bradley",
+    "threshold_local",
+    "threshold_niblack",
+    "threshold_nick",
+    "threshold_otsu",
+    "threshold_phansalkar",
+    "threshold_sauvola",
+    "threshold_singh",
+    "threshold_wolf",
+]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,10 +77,7 @@ def threshold(
         overlapping ``image`` without being it.
     """
     array = _image.array(image)
-    if not isinstance(kind, str):
-        raise TypeError(f"kind: got {type(kind).__name__}, expected one of {', '.join(KINDS)}")
-    if kind not in KINDS:
-        raise ValueError(f"kind: got {kind!r}, expected one of {', '.join(KINDS)}")
+    _image.one_of(kind, KINDS, "kind")
     limit, white = _image.number(value, "value"), _image.number(maxval, "maxval")
     row = backends.resolve(backend)
     parallel.check(threads, executor)
@@ -110,8 +106,8 @@ def _apply(
     dtype = source.dtype
     if dtype.kind == "u":
         most = np.iinfo(dtype).max
-        white = _clip(maxval, round, most)
-        limit = _clip(value, math.floor, most)
+        white = _image.clip(maxval, round, most)
+        limit = _image.clip(value, math.floor, most)
         if value < 0:
             # Every pixel is above, 0 too, which no threshold of the dtype says: floor to 0 and call all above.
             above = {"maxval": white, "zero": 0, "value": 0}.get(KINDS[kind][0])
@@ -138,9 +134,3 @@ def _apply(
         threads=threads,
         executor=executor,
     )
-
-
-def _clip(number: float, to_integer: Callable[[float], int], most: int) -> int:
-    if math.isinf(number):
-        return most if number > 0 else 0
-    return min(max(to_integer(number), 0), most)

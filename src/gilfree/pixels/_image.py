@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gilfree import backends, parallel
+from gilfree.arrays import in_c_order, packed
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -39,6 +40,34 @@ def number(value: Any, argument: str) -> float:
     if math.isnan(found):
         raise ValueError(f"{argument}: got NaN, expected a real number")
     return found
+
+
+def one_of(value: Any, names: Iterable[str], argument: str) -> None:
+    """Raise unless ``value`` is one of these words."""
+    if not isinstance(value, str):
+        raise TypeError(f"{argument}: got {type(value).__name__}, expected one of {', '.join(names)}")
+    if value not in names:
+        raise ValueError(f"{argument}: got {value!r}, expected one of {', '.join(names)}")
+
+
+def clip(number: float, to_integer: Callable[[float], int], most: int) -> int:
+    """The number as an integer from 0 to ``most``."""
+    if math.isinf(number):
+        return most if number > 0 else 0
+    return min(max(to_integer(number), 0), most)
+
+
+def check_finite(backend: Backend, image: NDArray[Any], threads: int | None, executor: Executor | None) -> None:
+    """Raise if a float image has NaN or infinity in it."""
+    if image.size == 0:
+        return
+    flat = (image if packed(image) else in_c_order(image, image.dtype)).ravel("K")
+    first = flat[0]
+    found = run(
+        backend, "extent", flat, threads=threads, executor=executor, private=lambda: (np.full(2, first, flat.dtype),)
+    )
+    if not np.isfinite([buffers[0] for buffers in found]).all():
+        raise ValueError("image: got NaN or infinity in it, expected finite pixels")
 
 
 def deliver(result: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:

@@ -1,0 +1,341 @@
+# cython: language_level=3
+"""Sums over the window around every pixel, and the thresholds that are a formula of them.
+
+A picture is worked on in pieces of rows. Each keeps the sum of every column over the rows of the window, slides it down
+row by row, and along each row slides over those sums: the cost of a pixel does not depend on the window's size. Sums of
+bytes are exact modulo 2**32, and then vectors of them are added up along the row; all others are doubles, one after the
+other in the order that is written here, which is the same on every backend.
+"""
+
+from libc.math cimport fabs, sqrt
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
+
+cdef extern from "scan.h":
+    uint32_t scan_windows(
+        const uint32_t *ahead, const uint32_t *behind, uint32_t *sums, int64_t n, uint32_t carry
+    ) nogil
+
+cdef extern from *:
+    """
+    #define ROUND 12582912.0f   /* 1.5 * 2**23: adding and subtracting it rounds a small float half to even */
+
+    static inline double two_to(int64_t n)
+    {
+        union { uint64_t bits; double number; } power;
+        power.bits = (uint64_t)(n + 1023) << 52;
+        return power.number;
+    }
+    """
+    const float ROUND
+    double two_to(int64_t n) nogil
+
+cdef enum:
+    CHUNK = 512     # pixels of a row at a time: their sums, squares and thresholds stay in the first cache
+    CENTRE = 128    # bytes are squared about this: a window of 511 x 511 of such squares fits 32 bits
+    LANES = 32      # weighted sums side by side: four AVX-512 registers of doubles
+
+    # The formulas. OPENCV_MEAN compares with the mean as a byte, the others make a threshold in double.
+    OPENCV_MEAN = 0
+    MEAN = 1
+    NIBLACK = 2
+    SAUVOLA = 3
+    WOLF = 4
+    NICK = 5
+    PHANSALKAR = 6
+    SINGH = 7
+    DEVIATION = 8
+
+ctypedef fused grey:
+    uint8_t
+    uint16_t
+    float
+    double
+
+ctypedef fused sums:    # what is added up: bytes in 32 bits, everything else in double
+    uint32_t
+    double
+
+ctypedef fused weight:
+    float
+    double
+
+ctypedef fused column:
+    uint32_t
+    float
+    double
+
+
+# --- columns ---------------------------------------------------------------------------------------------------------
+
+cdef inline void enter_row(const grey *row, sums *total, sums *squares, int64_t width) noexcept nogil:
+    """A row comes into the window of every column. ``squares`` may be NULL, here and below."""
+    cdef int64_t x
+    for x in range(width):
+        total[x] += <sums> row[x]
+    if squares == NULL:
+        return
+    for x in range(width):
+        if sums is uint32_t:
+            squares[x] += <uint32_t> ((<int32_t> row[x] - CENTRE) * (<int32_t> row[x] - CENTRE))
+        else:
+            squares[x] += <double> row[x] * <double> row[x]
+
+
+cdef inline void leave_row(const grey *row, sums *total, sums *squares, int64_t width) noexcept nogil:
+    """A row leaves the window of every column."""
+    cdef int64_t x
+    for x in range(width):
+        total[x] -= <sums> row[x]
+    if squares == NULL:
+        return
+    for x in range(width):
+        if sums is uint32_t:
+            squares[x] -= <uint32_t> ((<int32_t> row[x] - CENTRE) * (<int32_t> row[x] - CENTRE))
+        else:
+            squares[x] -= <double> row[x] * <double> row[x]
+
+
+cdef inline void slide_rows(
+    const grey *enters, const grey *leaves, sums *total, sums *squares, int64_t width
+) noexcept nogil:
+    """One row comes in and another leaves: one visit to each column."""
+    cdef int64_t x
+    for x in range(width):
+        total[x] += <sums> enters[x] - <sums> leaves[x]
+    if squares == NULL:
+        return
+    for x in range(width):
+        if sums is uint32_t:
+            # a**2 - b**2 about the centre, in one multiplication
+            squares[x] += <uint32_t> (
+                (<int32_t> enters[x] - <int32_t> leaves[x])
+                * (<int32_t> enters[x] + <int32_t> leaves[x] - 2 * CENTRE)
+            )
+        else:
+            squares[x] += <double> enters[x] * <double> enters[x] - <double> leaves[x] * <double> leaves[x]
+
+
+cdef inline void pad(
+    column *padded, const int64_t *columns, int64_t before, int64_t width, int64_t length
+) noexcept nogil:
+    """Fill the columns beyond the picture's edges from those that the border's rule names; a negative one is empty."""
+    cdef int64_t x
+    for x in range(before):
+        padded[x] = padded[before + columns[x]] if columns[x] >= 0 else 0
+    for x in range(before + width, length):
+        padded[x] = padded[before + columns[x]] if columns[x] >= 0 else 0
+
+
+cdef inline sums first_columns(const sums *columns, int64_t n) noexcept nogil:
+    """The sum of the columns that the window of the first pixel has, but for its last one."""
+    cdef sums total = 0
+    cdef int64_t x
+    for x in range(n):
+        total += columns[x]
+    return total
+
+
+cdef inline sums slide_columns(
+    const sums *ahead, const sums *behind, sums *result, int64_t n, sums carry
+) noexcept nogil:
+    """The window's sum at each of n pixels; ``carry`` is that before the first of them, and the last comes back."""
+    cdef int64_t x
+    if sums is uint32_t:
+        return scan_windows(ahead, behind, result, n, carry)
+    else:
+        for x in range(n):
+            carry += ahead[x] - behind[x]
+            result[x] = carry
+        return carry
+
+
+# --- formulas --------------------------------------------------------------------------------------------------------
+
+cdef inline double exponential(double x) noexcept nogil:
+    """e**x for x <= 0, the same bits everywhere: libraries differ in the last one.
+
+    x = n * log(2) + r, with log(2) in two parts (W. Cody, W. Waite, 1980), and the series of e**r up to r**13 / 13!.
+    """
+    cdef double n, r, total
+    x = x if x > -700 else -700
+    n = <double> <int64_t> (x * 1.4426950408889634 - 0.5)
+    r = (x - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10
+    total = r * 1.6059043836821613e-10 + 2.08767569878681e-09
+    total = total * r + 2.505210838544172e-08
+    total = total * r + 2.755731922398589e-07
+    total = total * r + 2.7557319223985893e-06
+    total = total * r + 2.48015873015873e-05
+    total = total * r + 0.0001984126984126984
+    total = total * r + 0.001388888888888889
+    total = total * r + 0.008333333333333333
+    total = total * r + 0.041666666666666664
+    total = total * r + 0.16666666666666666
+    total = total * r + 0.5
+    total = total * r + 1.0
+    total = total * r + 1.0
+    return total * two_to(<int64_t> n)
+
+
+cdef inline void thresholds_of(
+    int rule, const double *numbers, const grey *pixels, const double *total, const double *squares, const double *count,
+    double rows, double *result, int64_t n,
+) noexcept nogil:
+    """The threshold of each pixel, from the sum and the sum of squares of the rows * count pixels in its window.
+
+    ``numbers`` are the formula's own; see ``gilfree.pixels._windows`` for what each is.
+    """
+    cdef double a = numbers[0], b = numbers[1], c = numbers[2], d = numbers[3]
+    cdef double deviation[CHUNK]
+    cdef double mean[CHUNK]
+    cdef double away
+    cdef int64_t x
+    for x in range(n):
+        mean[x] = total[x] / (rows * count[x])
+    if squares != NULL:
+        for x in range(n):
+            deviation[x] = squares[x] / (rows * count[x]) - mean[x] * mean[x]
+            deviation[x] = deviation[x] if deviation[x] > 0 else 0
+    if rule == MEAN:
+        for x in range(n):
+            result[x] = mean[x] * b - a
+    elif rule == NIBLACK:
+        for x in range(n):
+            result[x] = mean[x] - a * sqrt(deviation[x])
+    elif rule == SAUVOLA:
+        for x in range(n):
+            result[x] = mean[x] * (1 + a * ((sqrt(deviation[x]) / b) - 1))
+    elif rule == WOLF:
+        for x in range(n):
+            result[x] = mean[x] - a * (1 - sqrt(deviation[x]) / b) * (mean[x] - c)
+    elif rule == NICK:
+        for x in range(n):
+            result[x] = mean[x] + a * sqrt(deviation[x] + mean[x] * mean[x])
+    elif rule == PHANSALKAR:
+        for x in range(n):
+            result[x] = mean[x] * (1 + c * exponential(-d * mean[x]) + a * ((sqrt(deviation[x]) / b) - 1))
+    elif rule == SINGH:
+        for x in range(n):
+            away = fabs(<double> pixels[x] - mean[x])
+            away = away if away < c else c
+            result[x] = mean[x] * (1 + a * (away / (b - away) - 1))
+    else:
+        for x in range(n):
+            result[x] = deviation[x]
+
+
+cdef inline void as_doubles(
+    const sums *total, const sums *squares, const double *count, double rows, double *totals, double *all_squares, int64_t n
+) noexcept nogil:
+    """The sums as doubles; squares about CENTRE become plain ones."""
+    cdef int64_t x
+    for x in range(n):
+        totals[x] = <double> total[x]
+    if squares == NULL:
+        return
+    for x in range(n):
+        if sums is uint32_t:
+            all_squares[x] = <double> squares[x] + 2 * CENTRE * totals[x] - CENTRE * CENTRE * (rows * count[x])
+        else:
+            all_squares[x] = squares[x]
+
+
+cdef inline void compare(
+    const grey *pixels, const double *thresholds, uint8_t *result, uint8_t white, uint8_t black, int64_t n
+) noexcept nogil:
+    cdef int64_t x
+    for x in range(n):
+        result[x] = white if <double> pixels[x] > thresholds[x] else black
+
+
+cdef inline void widest(const grey *pixels, const double *variances, double *extremes, int64_t n) noexcept nogil:
+    """Widen (largest variance, least pixel)."""
+    cdef int64_t x
+    for x in range(n):
+        if variances[x] > extremes[0]:
+            extremes[0] = variances[x]
+        if pixels[x] < extremes[1]:
+            extremes[1] = pixels[x]
+
+
+cdef inline void compare_with_mean(
+    const grey *pixels, const sums *total, double scale, float delta, uint8_t *result, uint8_t white, uint8_t black,
+    int64_t body, int64_t n,
+) noexcept nogil:
+    """OpenCV's comparison: with the sum times ``scale``, rounded half to even to a byte.
+
+    Its vectors of eight multiply in single precision, what is left of a row (from ``body`` on) in double. Only sums of
+    more than 100 x 100 pixels can tell the difference, and one in a million of them does.
+    """
+    cdef int64_t x
+    cdef float single = <float> scale, mean
+    for x in range(body):
+        if sums is uint32_t:
+            mean = (<float> <int32_t> total[x] * single + ROUND) - ROUND
+        else:
+            mean = (<float> total[x] * single + ROUND) - ROUND
+        result[x] = white if <float> pixels[x] > mean - delta else black
+    for x in range(body, n):
+        mean = <float> ((<double> total[x] * scale + 6755399441055744.0) - 6755399441055744.0)
+        result[x] = white if <float> pixels[x] > mean - delta else black
+
+
+# --- weighted sums ---------------------------------------------------------------------------------------------------
+
+cdef inline void weigh_rows(
+    const grey *picture, int64_t stride, const int64_t *rows, const weight *weights, int64_t radius,
+    weight *result, int64_t width,
+) noexcept nogil:
+    """result = weights[0] * the row rows[radius] + the sum of weights[i] * (rows[radius - i] + rows[radius + i])."""
+    cdef int64_t block, x, j, i
+    cdef weight total[LANES]
+    cdef const grey *above
+    cdef const grey *below
+    cdef const grey *middle = picture + rows[radius] * stride
+    cdef weight w
+    for block in range(width // LANES):
+        x = block * LANES
+        for j in range(LANES):
+            total[j] = weights[0] * <weight> middle[x + j]
+        for i in range(1, radius + 1):
+            above = picture + rows[radius - i] * stride + x
+            below = picture + rows[radius + i] * stride + x
+            w = weights[i]
+            for j in range(LANES):
+                if grey is uint8_t or grey is uint16_t:
+                    total[j] += w * <weight> (<int32_t> above[j] + <int32_t> below[j])
+                else:
+                    total[j] += w * (<weight> above[j] + <weight> below[j])
+        for j in range(LANES):
+            result[x + j] = total[j]
+    for x in range(width - width % LANES, width):
+        total[0] = weights[0] * <weight> middle[x]
+        for i in range(1, radius + 1):
+            above = picture + rows[radius - i] * stride
+            below = picture + rows[radius + i] * stride
+            total[0] += weights[i] * (<weight> above[x] + <weight> below[x])
+        result[x] = total[0]
+
+
+cdef inline void weigh_columns(
+    const weight *columns, const weight *weights, int64_t radius, weight *result, int64_t n
+) noexcept nogil:
+    """The same along a row; ``columns`` begins ``radius`` before the first pixel."""
+    cdef int64_t block, x, j, i
+    cdef weight total[LANES]
+    cdef const weight *middle = columns + radius
+    cdef weight w
+    for block in range(n // LANES):
+        x = block * LANES
+        for j in range(LANES):
+            total[j] = weights[0] * middle[x + j]
+        for i in range(1, radius + 1):
+            w = weights[i]
+            for j in range(LANES):
+                total[j] += w * (middle[x + j - i] + middle[x + j + i])
+        for j in range(LANES):
+            result[x + j] = total[j]
+    for x in range(n - n % LANES, n):
+        total[0] = weights[0] * middle[x]
+        for i in range(1, radius + 1):
+            total[0] += weights[i] * (middle[x - i] + middle[x + i])
+        result[x] = total[0]
