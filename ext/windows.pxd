@@ -15,6 +15,29 @@ cdef extern from "scan.h":
         const uint32_t *ahead, const uint32_t *behind, uint32_t *sums, int64_t n, uint32_t carry
     ) nogil
 
+cdef extern from "weigh.h":
+    void weigh_bytes_in_single(
+        const uint8_t *picture, int64_t stride, const int64_t *rows, const float *weights, int64_t radius, float *sums, int64_t width
+    ) nogil
+    void weigh_bytes(
+        const uint8_t *picture, int64_t stride, const int64_t *rows, const double *weights, int64_t radius, double *sums, int64_t width
+    ) nogil
+    void weigh_words(
+        const uint16_t *picture, int64_t stride, const int64_t *rows, const double *weights, int64_t radius, double *sums, int64_t width
+    ) nogil
+    void weigh_floats(
+        const float *picture, int64_t stride, const int64_t *rows, const double *weights, int64_t radius, double *sums, int64_t width
+    ) nogil
+    void weigh_doubles(
+        const double *picture, int64_t stride, const int64_t *rows, const double *weights, int64_t radius, double *sums, int64_t width
+    ) nogil
+    void weigh_columns_in_single(
+        const float *picture, int64_t stride, const int64_t *rows, const float *weights, int64_t radius, float *sums, int64_t width
+    ) nogil
+    void weigh_columns_in_double(
+        const double *picture, int64_t stride, const int64_t *rows, const double *weights, int64_t radius, double *sums, int64_t width
+    ) nogil
+
 cdef extern from *:
     """
     #define ROUND 12582912.0f   /* 1.5 * 2**23: adding and subtracting it rounds a small float half to even */
@@ -32,7 +55,6 @@ cdef extern from *:
 cdef enum:
     CHUNK = 512     # pixels of a row at a time: their sums, squares and thresholds stay in the first cache
     CENTRE = 128    # bytes are squared about this: a window of 511 x 511 of such squares fits 32 bits
-    LANES = 32      # weighted sums side by side: four AVX-512 registers of doubles
 
     # The formulas. OPENCV_MEAN compares with the mean as a byte, the others make a threshold in double.
     OPENCV_MEAN = 0
@@ -282,60 +304,28 @@ cdef inline void compare_with_mean(
 # --- weighted sums ---------------------------------------------------------------------------------------------------
 
 cdef inline void weigh_rows(
-    const grey *picture, int64_t stride, const int64_t *rows, const weight *weights, int64_t radius,
-    weight *result, int64_t width,
+    const grey *picture, int64_t stride, const int64_t *rows, const weight *weights, int64_t radius, weight *result,
+    int64_t width,
 ) noexcept nogil:
-    """result = weights[0] * the row rows[radius] + the sum of weights[i] * (rows[radius - i] + rows[radius + i])."""
-    cdef int64_t block, x, j, i
-    cdef weight total[LANES]
-    cdef const grey *above
-    cdef const grey *below
-    cdef const grey *middle = picture + rows[radius] * stride
-    cdef weight w
-    for block in range(width // LANES):
-        x = block * LANES
-        for j in range(LANES):
-            total[j] = weights[0] * <weight> middle[x + j]
-        for i in range(1, radius + 1):
-            above = picture + rows[radius - i] * stride + x
-            below = picture + rows[radius + i] * stride + x
-            w = weights[i]
-            for j in range(LANES):
-                if grey is uint8_t or grey is uint16_t:
-                    total[j] += w * <weight> (<int32_t> above[j] + <int32_t> below[j])
-                else:
-                    total[j] += w * (<weight> above[j] + <weight> below[j])
-        for j in range(LANES):
-            result[x + j] = total[j]
-    for x in range(width - width % LANES, width):
-        total[0] = weights[0] * <weight> middle[x]
-        for i in range(1, radius + 1):
-            above = picture + rows[radius - i] * stride
-            below = picture + rows[radius + i] * stride
-            total[0] += weights[i] * (<weight> above[x] + <weight> below[x])
-        result[x] = total[0]
+    """result = weights[0] * the row rows[radius] + the sum of weights[i] * (the rows i above and i below)."""
+    if weight is float:
+        if grey is uint8_t:
+            weigh_bytes_in_single(picture, stride, rows, weights, radius, result, width)
+    elif grey is uint8_t:
+        weigh_bytes(picture, stride, rows, weights, radius, result, width)
+    elif grey is uint16_t:
+        weigh_words(picture, stride, rows, weights, radius, result, width)
+    elif grey is float:
+        weigh_floats(picture, stride, rows, weights, radius, result, width)
+    else:
+        weigh_doubles(picture, stride, rows, weights, radius, result, width)
 
 
 cdef inline void weigh_columns(
-    const weight *columns, const weight *weights, int64_t radius, weight *result, int64_t n
+    const weight *row, const weight *weights, int64_t radius, weight *result, int64_t n
 ) noexcept nogil:
-    """The same along a row; ``columns`` begins ``radius`` before the first pixel."""
-    cdef int64_t block, x, j, i
-    cdef weight total[LANES]
-    cdef const weight *middle = columns + radius
-    cdef weight w
-    for block in range(n // LANES):
-        x = block * LANES
-        for j in range(LANES):
-            total[j] = weights[0] * middle[x + j]
-        for i in range(1, radius + 1):
-            w = weights[i]
-            for j in range(LANES):
-                total[j] += w * (middle[x + j - i] + middle[x + j + i])
-        for j in range(LANES):
-            result[x + j] = total[j]
-    for x in range(n - n % LANES, n):
-        total[0] = weights[0] * middle[x]
-        for i in range(1, radius + 1):
-            total[0] += weights[i] * (middle[x - i] + middle[x + i])
-        result[x] = total[0]
+    """The same along a row, which begins ``radius`` before the first pixel."""
+    if weight is float:
+        weigh_columns_in_single(row, 0, NULL, weights, radius, result, n)
+    else:
+        weigh_columns_in_double(row, 0, NULL, weights, radius, result, n)
