@@ -1,5 +1,6 @@
 """Grey, histogram and threshold for Numba, each loop compiled holding the GIL, without it, and with prange."""
 
+import math
 from typing import Any
 
 import numba
@@ -156,11 +157,367 @@ def _count_bins(image: Any, edges: Any) -> Any:
     return counts
 
 
+# --- windows ---------------------------------------------------------------------------------------------------------
+
+# The formulas, by the numbers that gilfree.pixels._windows gives them.
+OPENCV_MEAN, MEAN, NIBLACK, SAUVOLA, WOLF, NICK, PHANSALKAR, SINGH, DEVIATION = range(9)
+
+ROUND = np.float32(1.5 * 2**23)  # adding and subtracting it rounds a small single float half to even
+ROUND_DOUBLE = 1.5 * 2**52
+
+
+def windows(
+    image: Any,
+    thresholds: Any,
+    binary: Any,
+    shape: Any,
+    rows: Any,
+    columns: Any,
+    row_counts: Any,
+    column_counts: Any,
+    rule: int,
+    deviates: bool,
+    numbers: Any,
+    compares: bool,
+    white: int,
+    black: int,
+    extremes: Any,
+    total: Any,
+    squares: Any,
+    first: int,
+    last: int,
+) -> None:
+    found = np.empty((last - first, 2))
+    for unit in prange(last - first):
+        found[unit] = _windows_piece(
+            image,
+            thresholds,
+            binary,
+            shape,
+            rows,
+            columns,
+            row_counts,
+            column_counts,
+            rule,
+            deviates,
+            numbers,
+            compares,
+            white,
+            black,
+            first + unit,
+        )
+    if rule == DEVIATION:
+        pieces = (shape[2] + shape[6] - 1) // shape[6]
+        for unit in range(last - first):
+            picture = (first + unit) // pieces
+            extremes[picture, 0] = max(extremes[picture, 0], found[unit, 0])
+            extremes[picture, 1] = min(extremes[picture, 1], found[unit, 1])
+
+
+@njit(nogil=True, error_model="numpy")
+def _windows_piece(
+    image: Any,
+    thresholds: Any,
+    binary: Any,
+    shape: Any,
+    rows: Any,
+    columns: Any,
+    row_counts: Any,
+    column_counts: Any,
+    rule: int,
+    deviates: bool,
+    numbers: Any,
+    compares: bool,
+    white: int,
+    black: int,
+    unit: int,
+) -> Any:
+    """One piece of rows; the largest variance and the least pixel, for the rule DEVIATION."""
+    source_height, source_width, height, width, top, left, piece, tall, wide, before = shape
+    pieces = (height + piece - 1) // piece
+    picture, begin = unit // pieces, unit % pieces * piece
+    source = image[picture * source_height : (picture + 1) * source_height]
+    padded = width + wide - 1
+    widest, least = -1.0, np.inf
+    # One more in front, which is empty: what leaves when the first pixel's window comes.
+    total = np.zeros(padded + 1)
+    squares = np.zeros(padded + 1)
+    inner, inner_squares = total[1 + before :][:source_width], squares[1 + before :][:source_width]
+    around, around_squares, limits = np.empty(width), np.empty(width), np.empty(width)
+    for y in range(begin, begin + tall - 1):
+        if rows[y] >= 0:
+            _slide_rows(source[rows[y]], source[0], True, False, inner, inner_squares, deviates)
+    for y in range(begin, min(begin + piece, height)):
+        enters = rows[y + tall - 1]
+        leaves = rows[y - 1] if y > begin else -1
+        _slide_rows(
+            source[max(enters, 0)], source[max(leaves, 0)], enters >= 0, leaves >= 0, inner, inner_squares, deviates
+        )
+        _pad(total[1:], columns, before, source_width, padded)
+        _slide_columns(total, wide, around)
+        if deviates:
+            _pad(squares[1:], columns, before, source_width, padded)
+            _slide_columns(squares, wide, around_squares)
+        pixels, row = source[y + top][left : left + width], picture * height + y
+        if rule == OPENCV_MEAN:
+            _compare_with_mean(pixels, around, numbers[picture], binary[row], white, black)
+            continue
+        target = limits if compares or rule == DEVIATION else thresholds[row]
+        _thresholds_of(
+            rule, numbers[picture], pixels, around, around_squares, row_counts[y], column_counts, deviates, target
+        )
+        if compares:
+            target_of = binary[row]
+            for x in range(width):
+                target_of[x] = white if pixels[x] > target[x] else black
+        elif rule == DEVIATION:
+            for x in range(width):
+                widest = max(widest, target[x])
+                least = min(least, np.float64(pixels[x]))
+    return widest, least
+
+
+@njit(nogil=True, error_model="numpy")
+def _slide_rows(enters: Any, leaves: Any, comes: bool, goes: bool, total: Any, squares: Any, deviates: bool) -> None:
+    """A row comes into the window of every column, another leaves."""
+    if comes and goes:
+        for x in range(len(total)):
+            total[x] += np.float64(enters[x]) - np.float64(leaves[x])
+        if deviates:
+            for x in range(len(total)):
+                new, old = np.float64(enters[x]), np.float64(leaves[x])
+                squares[x] += new * new - old * old
+    elif comes:
+        for x in range(len(total)):
+            total[x] += np.float64(enters[x])
+            squares[x] += np.float64(enters[x]) * np.float64(enters[x])
+    elif goes:
+        for x in range(len(total)):
+            total[x] -= np.float64(leaves[x])
+            squares[x] -= np.float64(leaves[x]) * np.float64(leaves[x])
+
+
+@njit(nogil=True, error_model="numpy")
+def _pad(line: Any, columns: Any, before: int, width: int, length: int) -> None:
+    """Fill the columns beyond the edges from those that the border's rule names; a negative one is empty."""
+    for x in range(before):
+        line[x] = line[before + columns[x]] if columns[x] >= 0 else 0
+    for x in range(before + width, length):
+        line[x] = line[before + columns[x]] if columns[x] >= 0 else 0
+
+
+@njit(nogil=True, error_model="numpy")
+def _slide_columns(line: Any, wide: int, around: Any) -> None:
+    total = 0.0
+    for x in range(1, wide):
+        total += line[x]
+    ahead = line[wide:]
+    for x in range(len(around)):
+        total += ahead[x] - line[x]
+        around[x] = total
+
+
+@njit(nogil=True, error_model="numpy")
+def _compare_with_mean(pixels: Any, around: Any, numbers: Any, target: Any, white: int, black: int) -> None:
+    """OpenCV's: vectors of eight multiply in single precision, what is left of a row in double."""
+    scale, delta = numbers[0], numbers[1]
+    single = np.float32(scale)
+    body = len(pixels) - len(pixels) % 8
+    for x in range(body):
+        mean = (np.float32(around[x]) * single + ROUND) - ROUND
+        target[x] = white if pixels[x] > mean - delta else black
+    for x in range(body, len(pixels)):
+        mean_of = (around[x] * scale + ROUND_DOUBLE) - ROUND_DOUBLE
+        target[x] = white if pixels[x] > mean_of - delta else black
+
+
+@njit(nogil=True, error_model="numpy")
+def _thresholds_of(
+    rule: int,
+    numbers: Any,
+    pixels: Any,
+    around: Any,
+    squares: Any,
+    rows: float,
+    counts: Any,
+    deviates: bool,
+    target: Any,
+) -> None:
+    a, b, c, d = numbers[0], numbers[1], numbers[2], numbers[3]
+    for x in range(len(pixels)):
+        count = rows * counts[x]
+        mean = around[x] / count
+        variance = max(squares[x] / count - mean * mean, 0.0) if deviates else 0.0
+        deviation = np.sqrt(variance)
+        if rule == MEAN:
+            target[x] = mean * b - a
+        elif rule == NIBLACK:
+            target[x] = mean - a * deviation
+        elif rule == SAUVOLA:
+            target[x] = mean * (1 + a * ((deviation / b) - 1))
+        elif rule == WOLF:
+            target[x] = mean - a * (1 - deviation / b) * (mean - c)
+        elif rule == NICK:
+            target[x] = mean + a * np.sqrt(variance + mean * mean)
+        elif rule == PHANSALKAR:
+            target[x] = mean * (1 + c * _exponential(-d * mean) + a * ((deviation / b) - 1))
+        elif rule == SINGH:
+            away = min(abs(np.float64(pixels[x]) - mean), c)
+            target[x] = mean * (1 + a * (away / (b - away) - 1))
+        else:
+            target[x] = variance
+
+
+SERIES = tuple(1 / math.factorial(i) for i in range(14))  # of e**x
+
+
+@njit(nogil=True, error_model="numpy")
+def _exponential(x: float) -> float:
+    """e**x for x <= 0, the same bits everywhere: libraries differ in the last one. See ext/windows.pxd."""
+    x = max(x, -700.0)
+    n = int(x * 1.4426950408889634 - 0.5)
+    r = (x - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10
+    total = SERIES[13]
+    for i in range(12, -1, -1):
+        total = total * r + SERIES[i]
+    return math.ldexp(total, n)
+
+
+def weighted(
+    image: Any,
+    thresholds: Any,
+    binary: Any,
+    shape: Any,
+    rows: Any,
+    columns: Any,
+    row_weights: Any,
+    column_weights: Any,
+    offset: float,
+    compares: bool,
+    white: int,
+    black: int,
+    padded: Any,
+    first: int,
+    last: int,
+) -> None:
+    for unit in prange(last - first):
+        _weighted_piece(
+            image,
+            thresholds,
+            binary,
+            shape,
+            rows,
+            columns,
+            row_weights,
+            column_weights,
+            offset,
+            compares,
+            white,
+            black,
+            np.empty_like(padded),
+            first + unit,
+        )
+
+
+@njit(nogil=True, error_model="numpy")
+def _weighted_piece(
+    image: Any,
+    thresholds: Any,
+    binary: Any,
+    shape: Any,
+    rows: Any,
+    columns: Any,
+    row_weights: Any,
+    column_weights: Any,
+    offset: float,
+    compares: bool,
+    white: int,
+    black: int,
+    padded: Any,
+    unit: int,
+) -> None:
+    source_height, source_width, height, width, top, left, piece, _tall, wide, before = shape
+    pieces = (height + piece - 1) // piece
+    picture, begin = unit // pieces, unit % pieces * piece
+    source = image[picture * source_height : (picture + 1) * source_height]
+    inner, means = padded[before:][:source_width], np.empty(width, padded.dtype)
+    for y in range(begin, min(begin + piece, height)):
+        _weigh_rows(source, rows[y:], row_weights, inner)
+        _pad(padded, columns, before, source_width, width + wide - 1)
+        _weigh_columns(padded, column_weights, means)
+        pixels, row = source[y + top][left : left + width], picture * height + y
+        for x in range(width):
+            limit = _rounded(means[x]) - offset
+            if compares:
+                binary[row, x] = white if pixels[x] > limit else black
+            else:
+                thresholds[row, x] = limit
+
+
+@njit(nogil=True, error_model="numpy")
+def _weigh_rows(source: Any, rows: Any, weights: Any, sums: Any) -> None:
+    radius = len(weights) - 1
+    middle = source[rows[radius]]
+    for x in range(len(sums)):
+        sums[x] = _as(sums, middle[x]) * weights[0]
+    for i in range(1, radius + 1):
+        above, below, weight = source[rows[radius - i]], source[rows[radius + i]], weights[i]
+        for x in range(len(sums)):
+            sums[x] += (_as(sums, above[x]) + _as(sums, below[x])) * weight
+
+
+@njit(nogil=True, error_model="numpy")
+def _weigh_columns(row: Any, weights: Any, sums: Any) -> None:
+    radius = len(weights) - 1
+    middle = row[radius:]
+    for x in range(len(sums)):
+        sums[x] = middle[x] * weights[0]
+    for i in range(1, radius + 1):
+        before, after, weight = row[radius - i :], row[radius + i :], weights[i]
+        for x in range(len(sums)):
+            sums[x] += (before[x] + after[x]) * weight
+
+
+def _as(array: Any, value: Any) -> Any:
+    """The value in the array's precision."""
+
+
+@overload(_as)
+def _choose_as(array: Any, value: Any) -> Any:
+    dtype = np.float32 if array.dtype == numba.types.float32 else np.float64
+
+    def convert(array: Any, value: Any) -> Any:
+        return dtype(value)
+
+    return convert
+
+
+def _rounded(mean: Any) -> Any:
+    """OpenCV's means, which are of single precision, rounded to a byte; others as they are."""
+
+
+@overload(_rounded)
+def _choose_rounded(mean: Any) -> Any:
+    if mean == numba.types.float32:
+
+        def to_byte(mean: Any) -> Any:
+            return np.float64((mean + ROUND) - ROUND)
+
+        return to_byte
+
+    def as_it_is(mean: Any) -> Any:
+        return mean
+
+    return as_it_is
+
+
 LOOPS = {
     "grayscale": grayscale,
     "threshold": threshold,
     "histogram": histogram,
     "extent": extent,
     "histogram_real": histogram_real,
+    "windows": windows,
+    "weighted": weighted,
 }
 __all__ = ["LOOPS", "numba"]

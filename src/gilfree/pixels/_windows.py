@@ -70,8 +70,8 @@ def adaptive_threshold(
 
     The mean is rounded to a byte before it is compared. With ``method="mean"`` the answer is OpenCV's bit for bit, also
     where its single precision rounds the mean of a block of more than 100 x 100 pixels to the other side. With
-    ``method="gaussian"`` it can differ where OpenCV's own sum of single floats lies on the edge of rounding: in less than
-    one pixel in 100 000. The image goes on beyond its edges with the pixels on them.
+    ``method="gaussian"`` it can differ where OpenCV's own sum of single floats lies on the edge of rounding: in less
+    than one pixel in 100 000. The image goes on beyond its edges with the pixels on them.
 
     Parameters
     ----------
@@ -139,8 +139,8 @@ def threshold_local(
     block_size : int or two of them
         Rows and columns of the block; odd.
     method : {"gaussian", "mean"}
-        A mean weighted by a Gaussian, cut off at four standard deviations, or a plain one. scikit-image's ``median`` and
-        ``generic`` are not here.
+        A mean weighted by a Gaussian, cut off at four standard deviations, or a plain one. scikit-image's ``median``
+        and ``generic`` are not here.
     offset : float
         What is taken from the mean.
     mode : {"reflect", "constant", "nearest", "mirror", "wrap"}
@@ -187,8 +187,8 @@ def threshold_niblack(
     Parameters
     ----------
     image : array_like, shape (H, W) or (..., H, W)
-        Grey, of dtype uint8, uint16, float32 or float64, finite; of a stack, each image by itself. It is mirrored at its
-        edges, without repeating them.
+        Grey, of dtype uint8, uint16, float32 or float64, finite; of a stack, each image by itself. It is mirrored at
+        its edges, without repeating them.
     window_size : int or two of them
         Rows and columns of the window; odd.
     k : float
@@ -224,15 +224,16 @@ def threshold_sauvola(
     threads: int | None = None,
     executor: Executor | None = None,
 ) -> NDArray[np.float64]:
-    """Threshold ``m * (1 + k * (s / r - 1))`` of local mean m and deviation s, as ``skimage.filters.threshold_sauvola``.
+    """Threshold ``m * (1 + k * (s / r - 1))`` of local mean m and deviation s.
 
-    (J. Sauvola, M. Pietikäinen, "Adaptive document image binarization", 2000.)
+    As ``skimage.filters.threshold_sauvola``. (J. Sauvola, M. Pietikäinen, "Adaptive document image binarization",
+    2000.)
 
     Parameters
     ----------
     image : array_like, shape (H, W) or (..., H, W)
-        Grey, of dtype uint8, uint16, float32 or float64, finite; of a stack, each image by itself. It is mirrored at its
-        edges, without repeating them.
+        Grey, of dtype uint8, uint16, float32 or float64, finite; of a stack, each image by itself. It is mirrored at
+        its edges, without repeating them.
     window_size : int or two of them
         Rows and columns of the window; odd.
     k : float
@@ -504,7 +505,7 @@ def opencv(array: NDArray[Any], method: str, kind: str, block_size: int, c: floa
 
 
 def local(
-    array: NDArray[Any],
+    _array: NDArray[Any],
     block_size: int | Sequence[int] = 3,
     method: str = "gaussian",
     offset: float = 0,
@@ -530,7 +531,7 @@ def local(
     return Formula(MEAN, ((shift,),), window, mode, beyond, deviates=False, weights=weights)
 
 
-def niblack(array: NDArray[Any], window_size: int | Sequence[int] = 15, k: float = 0.2) -> Formula:
+def niblack(_array: NDArray[Any], window_size: int | Sequence[int] = 15, k: float = 0.2) -> Formula:
     """Niblack's, as in scikit-image."""
     return Formula(NIBLACK, ((_finite(k, "k"),),), _window(window_size, "window_size", odd=True), "mirror")
 
@@ -544,12 +545,12 @@ def sauvola(
     return Formula(SAUVOLA, (numbers,), _window(window_size, "window_size", odd=True), "mirror")
 
 
-def wolf(array: NDArray[Any], window_size: int | Sequence[int] = 75, k: float = 0.2) -> Formula:
+def wolf(_array: NDArray[Any], window_size: int | Sequence[int] = 75, k: float = 0.2) -> Formula:
     """Wolf's, whose other numbers are looked up in the picture when it is run."""
     return Formula(WOLF, ((_finite(k, "k"),),), _window(window_size, "window_size"), CLIP)
 
 
-def nick(array: NDArray[Any], window_size: int | Sequence[int] = 75, k: float = -0.2) -> Formula:
+def nick(_array: NDArray[Any], window_size: int | Sequence[int] = 75, k: float = -0.2) -> Formula:
     """NICK."""
     return Formula(NICK, ((_finite(k, "k"),),), _window(window_size, "window_size"), CLIP)
 
@@ -760,7 +761,9 @@ def run(
         private = lambda: (np.empty(padded, kind),)  # noqa: E731 - it closes over what it is made for
     else:
         name = "windows"
-        narrow = source.dtype == np.uint8 and (tall * wide <= SHORT_SUMS or (not formula.deviates and tall * wide < 2**23))
+        narrow = source.dtype == np.uint8 and (
+            tall * wide <= SHORT_SUMS or (not formula.deviates and tall * wide < 2**23)
+        )
         kind = np.dtype(np.uint32 if narrow else np.float64)
         numbers = np.zeros((pictures, 4))
         for row, given in zip(numbers, formula.numbers * (pictures if len(formula.numbers) == 1 else 1), strict=True):
