@@ -5,7 +5,10 @@ Pictures arrive as flat buffers of n pixels; a unit is one pixel, and a ticket i
 pixels around each one they come as rows, image under image, and a unit is a piece of rows of one image.
 """
 
-from libc.math cimport NAN
+from cpython.buffer cimport (
+    PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+)
+from libc.math cimport NAN, floor, rint
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from gil cimport PyThreadState, let_go, take_back
@@ -14,6 +17,8 @@ from windows cimport (
     CHUNK, DEVIATION, OPENCV_MEAN, ROUND, as_doubles, compare, compare_with_mean, enter_row, first_columns, leave_row,
     pad, slide_columns, slide_rows, sums, thresholds_of, weigh_columns, weigh_rows, weight, widest,
 )
+
+import numpy as np
 
 cdef enum:
     # OpenCV's luma weights (ITU-R BT.601: 0.299, 0.587, 0.114) in 15-bit fixed point; they add up to 2**15.
@@ -108,14 +113,21 @@ cdef bint _threshold(
         if not take(tickets, &first, &last):
             return False
         most -= 1
-        # One loop for each of the three shapes a kind can have, so that none decides anything per pixel.
-        if keep_above:
-            _keep_above(image, out, value, below, first, last)
-        elif keep_below:
-            _keep_below(image, out, value, above, first, last)
-        else:
-            _keep_none(image, out, value, above, below, first, last)
+        _threshold_run(image, out, value, keep_above, above, keep_below, below, first, last)
     return True
+
+
+cdef inline void _threshold_run(
+    const pixel *image, pixel *out, pixel value, bint keep_above, pixel above, bint keep_below, pixel below,
+    int64_t first, int64_t last,
+) noexcept nogil:
+    # One loop for each of the three shapes a kind can have, so that none decides anything per pixel.
+    if keep_above:
+        _keep_above(image, out, value, below, first, last)
+    elif keep_below:
+        _keep_below(image, out, value, above, first, last)
+    else:
+        _keep_none(image, out, value, above, below, first, last)
 
 
 cdef inline void _keep_above(
@@ -140,6 +152,108 @@ cdef inline void _keep_none(
     cdef int64_t i
     for i in range(first, last):
         out[i] = above if image[i] > value else below
+
+
+cdef enum:
+    SMALL = 1 << 20     # bytes, done in 30 µs: to wake a second worker takes as long
+    QUIETLY = 1 << 16   # bytes, done in 2 µs: letting go beside a busy thread may cost a switch interval
+
+# The kinds: keep what is above, what becomes of it if not, keep what is below, what becomes of it if not; 0, 1 and 2
+# stand for black, white and the threshold.
+cdef dict _KINDS = {
+    "binary": (False, 1, False, 0), "binary_inv": (False, 0, False, 1), "trunc": (False, 2, True, 0),
+    "tozero": (True, 0, False, 0), "tozero_inv": (False, 0, True, 0),
+}
+cdef object _ndarray = np.ndarray, _empty_like = np.empty_like
+
+
+def small_threshold(image, value, maxval, kind, out):
+    """A threshold of few bytes that lie side by side, without units and tickets; None where those are for."""
+    cdef Py_buffer seen, target
+    cdef PyThreadState *gil
+    cdef double limit, white
+    cdef uint8_t colours[3]
+    cdef bint keep_above, keep_below
+    cdef int above, below, axis
+    if type(image) is not _ndarray or (out is not None and type(out) is not _ndarray):
+        return None
+    if type(value) is not int and type(value) is not float or type(maxval) is not int and type(maxval) is not float:
+        return None
+    asked = _KINDS.get(kind) if type(kind) is str else None
+    try:
+        limit, white = value, maxval
+        PyObject_GetBuffer(image, &seen, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
+    except (BufferError, ValueError, OverflowError):
+        return None
+    PyBuffer_Release(&seen)     # the caller holds the array
+    if asked is None or not 0 <= limit or white != white or seen.format == NULL or seen.format[0] != c"B":
+        return None
+    if seen.format[1] != 0 or seen.len == 0 or seen.len > SMALL:
+        return None
+    if out is None:
+        out = _empty_like(image)
+    try:
+        PyObject_GetBuffer(out, &target, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | PyBUF_WRITABLE)
+    except (BufferError, ValueError):
+        return None
+    PyBuffer_Release(&target)
+    if target.ndim != seen.ndim or target.format == NULL or target.format[0] != c"B" or target.format[1] != 0:
+        return None
+    for axis in range(seen.ndim):
+        if target.shape[axis] != seen.shape[axis]:
+            return None
+    if out is not image and <char *> seen.buf < <char *> target.buf + target.len:
+        if <char *> target.buf < <char *> seen.buf + seen.len:
+            return None
+    keep_above, above, keep_below, below = asked
+    colours[0] = 0
+    colours[1] = <uint8_t> rint(0 if white < 0 else 255 if white > 255 else white)
+    colours[2] = <uint8_t> floor(255 if limit > 255 else limit)
+    gil = let_go(seen.len > QUIETLY)
+    _threshold_run(
+        <const uint8_t *> seen.buf, <uint8_t *> target.buf, colours[2], keep_above, colours[above], keep_below,
+        colours[below], 0, seen.len,
+    )
+    take_back(gil)
+    return out
+
+
+def binarize(
+    const pixel[:, ::1] images, uint8_t[:, ::1] out, const pixel[::1] limits, const uint8_t[:, ::1] colours,
+    int64_t[::1] tickets, Py_ssize_t most, bint release,
+):
+    """Each pixel becomes the first or the second of its image's colours: it is above the image's limit, or not.
+
+    A unit is a pixel of any image.
+    """
+    cdef PyThreadState *gil = let_go(release)
+    cdef bint more = _binarize(
+        &images[0, 0], images.shape[1], &out[0, 0], &limits[0], &colours[0, 0], &tickets[0], most
+    )
+    take_back(gil)
+    return more
+
+
+cdef bint _binarize(
+    const pixel *images, int64_t length, uint8_t *out, const pixel *limits, const uint8_t *colours,
+    int64_t *tickets, Py_ssize_t most,
+) noexcept nogil:
+    cdef int64_t first = 0, last = 0, i, end, picture
+    cdef uint8_t white, black
+    cdef pixel limit
+    while most != 0:
+        if not take(tickets, &first, &last):
+            return False
+        most -= 1
+        while first < last:
+            picture = first // length
+            end = (picture + 1) * length
+            end = end if end < last else last
+            limit, white, black = limits[picture], colours[2 * picture], colours[2 * picture + 1]
+            for i in range(first, end):
+                out[i] = white if images[i] > limit else black
+            first = end
+    return True
 
 
 # --- count grey levels -----------------------------------------------------------------------------------------------

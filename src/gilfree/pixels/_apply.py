@@ -76,6 +76,10 @@ def threshold(
         For an unknown kind; for NaN as ``value`` or ``maxval``; for ``out`` of another shape, read-only, or
         overlapping ``image`` without being it.
     """
+    if backend is None and threads is None and executor is None:
+        small = _image.small_kernels()
+        if small is not None and (answer := small.small_threshold(image, value, maxval, kind, out)) is not None:
+            return answer  # type: ignore[no-any-return] - an array
     array = _image.array(image)
     _image.one_of(kind, KINDS, "kind")
     limit, white = _image.number(value, "value"), _image.number(maxval, "maxval")

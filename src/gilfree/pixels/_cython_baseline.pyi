@@ -73,3 +73,16 @@ def weighted(
     release: bool,
     /,
 ) -> bool: ...
+def small_threshold(
+    image: object, value: object, maxval: object, kind: object, out: object, /
+) -> NDArray[Any] | None: ...
+def binarize(
+    images: NDArray[Any],
+    out: NDArray[Any],
+    limits: NDArray[Any],
+    colours: NDArray[Any],
+    tickets: Tickets,
+    most: int,
+    release: bool,
+    /,
+) -> bool: ...

@@ -70,6 +70,13 @@ def check_finite(backend: Backend, image: NDArray[Any], threads: int | None, exe
         raise ValueError("image: got NaN or infinity in it, expected finite pixels")
 
 
+def small_kernels() -> Any:
+    """The compiled kernels, which are done with a small picture sooner than one is looked at here; or None."""
+    if backends.chosen.get() is None and backends.default() == "cython":
+        return backends.kernels("pixels", "cython")
+    return None
+
+
 def deliver(result: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
     """The result in the array the user gave, if any."""
     if out is None or result is out:
