@@ -393,7 +393,8 @@ def _read(source: str) -> tuple[Image.Image, tuple[float, float] | None]:
     """A picture, upright, and its pixels an inch, across and down."""
     from PIL import Image, ImageOps
 
-    with Image.open(source, formats=READABLE) as picture:
+    # A file, and no name: Pillow maps what it has a name for, and a mapped TIFF that is to be turned comes out garbled.
+    with Path(source).open("rb") as file, Image.open(file, formats=READABLE) as picture:
         most = Image.MAX_IMAGE_PIXELS
         if most is not None and picture.width * picture.height > most:
             # Pillow only warns up to twice as much.
