@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import gilfree
 from gilfree import interpreter, pixels
 from gilfree.pixels import _files
+from gilfree.pixels._binarize import METHODS
 from gilfree.pixels._files import FileResult
 
 if TYPE_CHECKING:
@@ -63,6 +64,13 @@ def one(source: Path, output: Path, method: str = "otsu", **how: Any) -> FileRes
 def everything(folder: Path) -> set[str]:
     """Every file in a folder and those in it, by its path below."""
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def link(path: Path, to: Path) -> None:
+    try:
+        path.symlink_to(to)
+    except OSError:  # Windows asks for a privilege
+        pytest.skip("no links may be made here")
 
 
 def folder_of(folder: Path, count: int) -> Path:
@@ -202,6 +210,15 @@ def test_the_first_page_of_several(tmp_path: Path) -> None:
     source = save(tmp_path / "a.tif", pages[0], save_all=True, append_images=pages[1:])
     one(source, tmp_path / "out", value=128)
     assert (read(tmp_path / "out" / "a.png") == np.where(page(seed=1) > 128, 255, 0)).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method(method: str, tmp_path: Path) -> None:
+    """None finds fault with the picture on which options are tried, and each gives what ``binarize`` gives."""
+    colour = np.kron(COLOUR, np.ones((3, 3, 1), np.uint8))
+    result = one(save(tmp_path / "a.png", Image.fromarray(colour)), tmp_path / "out", method)
+    assert result.error is None
+    assert (read(result.target) == pixels.binarize(colour, method, channel_axis=-1)).all()
 
 
 # --- what is written -------------------------------------------------------------------------------------------------
@@ -375,8 +392,7 @@ def test_bad_files_stop_no_others(tmp_path: Path) -> None:
     (folder / "noise.png").write_bytes(noise)
     nan = np.full((3, 3), np.nan, np.float32)
     save(folder / "nan.tif", Image.fromarray(nan))
-    if hasattr(os, "symlink"):
-        (folder / "nowhere.png").symlink_to(folder / "missing.png")
+    link(folder / "nowhere.png", folder / "missing.png")
     results = {result.source.name: result for result in pixels.binarize_files(folder, tmp_path / "out", threads=2)}
     assert {name for name, result in results.items() if result.state == "written"} == {"000.png", "001.png", "002.png"}
     for name in set(results) - {"000.png", "001.png", "002.png"}:
@@ -445,12 +461,10 @@ def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
 
 
 def test_a_source_behind_a_link_is_not_written_over(tmp_path: Path) -> None:
-    if not hasattr(os, "symlink"):
-        pytest.skip("no links here")
     real = save(tmp_path / "real" / "a.png")
     before = real.read_bytes()
     (tmp_path / "links").mkdir()
-    (tmp_path / "links" / "a.png").symlink_to(real)
+    link(tmp_path / "links" / "a.png", real)
     result = one(tmp_path / "links" / "a.png", tmp_path / "real", overwrite=True)
     assert result.error == "it would be written over itself"
     assert real.read_bytes() == before

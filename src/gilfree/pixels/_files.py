@@ -240,12 +240,15 @@ def _order(
 
 
 def _trial(options: dict[str, Any]) -> NDArray[np.uint8]:
-    """A small picture, dark on the left and light on the right, to hear before any work what is wrong with options."""
+    """A small picture, to hear before any work what is wrong with options.
+
+    Dark on the left and light on the right, with some contrast everywhere: no method finds fault with the picture.
+    """
     window = max((number for number in options.values() if type(number) is int), default=0)
     side = min(max(64, 2 * window + 2), 1024)
-    grey = np.full((side, side), 60, np.uint8)
-    grey[:, side // 2 :] = 190
-    grey += np.arange(side, dtype=np.uint8) % 8  # some contrast everywhere
+    ramp = np.arange(side, dtype=np.uint8) % 16
+    grey = ramp[:, None] + ramp + np.uint8(40)
+    grey[:, side // 2 :] += np.uint8(150)
     return grey
 
 
@@ -422,7 +425,11 @@ def _sensible(resolution: Any) -> tuple[float, float] | None:
 
 
 def _pixels(picture: Image.Image) -> NDArray[Any]:
-    """Its pixels as ``binarize`` takes them."""
+    """Its pixels as ``binarize`` takes them.
+
+    Pillow's way of handing them over keeps the GIL: for a tenth of a job that reads an RGB picture from PNG, and a fifth
+    from JPEG, so that no more than ten and five threads pay.
+    """
     mode = picture.mode
     if mode in AS_THEY_ARE:
         return np.asarray(picture)
@@ -561,7 +568,7 @@ def _draw(path: Path, rows: list[tuple[FileResult, _Thumbnails | None]]) -> list
             for place, (title, picture) in enumerate(zip(("before", "after"), pair or (None, None), strict=True)):
                 x = left + place * (SQUARE + MARGIN)
                 if picture is not None:
-                    spot = x + (SQUARE - picture.width) // 2, top + (SQUARE - picture.height) // 2
+                    spot = x + (SQUARE - picture.width) // 2, top + SQUARE - picture.height
                     sheet.paste(picture, spot)
                     edge = (spot[0] - 1, spot[1] - 1, spot[0] + picture.width, spot[1] + picture.height)
                     draw.rectangle(edge, outline=DESK)
