@@ -427,8 +427,8 @@ def _sensible(resolution: Any) -> tuple[float, float] | None:
 def _pixels(picture: Image.Image) -> NDArray[Any]:
     """Its pixels as ``binarize`` takes them.
 
-    Pillow's way of handing them over keeps the GIL: for a tenth of a job that reads an RGB picture from PNG, and a fifth
-    from JPEG, so that no more than ten and five threads pay.
+    Pillow's way of handing them over keeps the GIL, for a tenth of a job that reads RGB from PNG and a fifth of one
+    that reads it from JPEG: more than ten threads, or five, do not pay.
     """
     mode = picture.mode
     if mode in AS_THEY_ARE:
