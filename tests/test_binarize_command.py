@@ -68,7 +68,10 @@ def test_quiet(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("scans/bad.png").write_text("words")
     assert binarize("scans", "-o", "out", "--quiet") == 1
     name = Path("scans") / "bad.png"
-    assert capsys.readouterr() == ("", f"gilfree: {name}: no PNG, JPEG, TIFF, WebP or BMP picture\n")
+    assert capsys.readouterr() == (
+        "",
+        f"gilfree: {name}: no PNG, JPEG, TIFF, WebP or BMP picture that Pillow can read\n",
+    )
 
 
 def test_failures_are_listed_at_the_end(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -398,7 +398,7 @@ def test_bad_files_stop_no_others(tmp_path: Path) -> None:
     for name in set(results) - {"000.png", "001.png", "002.png"}:
         assert (results[name].state, bool(results[name].error)) == ("failed", True)
     for name in ("empty.png", "text.png", "postscript.png"):
-        assert results[name].error == "no PNG, JPEG, TIFF, WebP or BMP picture"
+        assert results[name].error == "no PNG, JPEG, TIFF, WebP or BMP picture that Pillow can read"
     assert "truncated" in str(results["jpg-cut.jpg"].error)
     assert results["nowhere.png"].error == "No such file or directory"
     assert everything(tmp_path / "out") == {"000.png", "001.png", "002.png"}
@@ -597,6 +597,16 @@ def test_interrupted(threads: int, tmp_path: Path) -> None:
     # What is missing can be done afterwards.
     states = [result.state for result in pixels.binarize_files(tmp_path / "from", tmp_path / "out")]
     assert (states.count("kept"), states.count("written")) == (len(left), 40 - len(left))
+
+
+def test_an_error_of_progress_ends_it(tmp_path: Path) -> None:
+    """It is the caller's own: the call ends as if interrupted."""
+    folder_of(tmp_path / "from", 20)
+    with pytest.raises(ZeroDivisionError):
+        pixels.binarize_files(tmp_path / "from", tmp_path / "out", progress=lambda *_: 1 // 0, threads=2)
+    left = everything(tmp_path / "out")
+    assert 1 <= len(left) < 8
+    assert not any(name.startswith(".") for name in left)
 
 
 @pytest.mark.parametrize("place", ["open", "write", "replace"])

@@ -97,16 +97,17 @@ def binarize_files(
     (``pip install 'gilfree[images]'``).
 
     PNG, JPEG, TIFF, WebP and BMP are read, by what is in the file and not by its name; of several pages or frames
-    the first. Grey of 16 bits or of floats is binarized as it is; transparency is left out; palettes, CMYK and YCbCr
-    become RGB. What a camera marked as turned is written upright. Results have one bit a pixel and their sources'
-    resolution (dpi). Each is written under another name beside its place, and moved there when it is complete.
+    the first. Grey of 16 bits or of floats is binarized as it is; colours have 8 bits (Pillow reads no more);
+    transparency is left out; palettes, CMYK and YCbCr become RGB. What a camera marked as turned is written upright.
+    Results have one bit a pixel and their sources' resolution (dpi). Each is written under another name beside its
+    place, and moved there when it is complete.
 
     Parameters
     ----------
     sources : path, or iterable of paths
         Files, and folders in which files named .png, .jpg, .jpeg, .tif, .tiff, .webp or .bmp (in any case) are
-        searched. The folders in them are searched too, but not what is linked, hidden (named ``.something``) or in
-        ``output``. A source named twice is done once.
+        searched, with the folders in them; but not linked folders, ``output``, and what is hidden (named
+        ``.something``). A source named twice is done once.
     output : path
         Folder for the results, made if it is missing. A file keeps its stem; what was in a folder keeps its place
         below it.
@@ -523,7 +524,7 @@ def _reason(error: Exception, source: str) -> str:
     from PIL import UnidentifiedImageError
 
     if isinstance(error, UnidentifiedImageError):
-        return "no PNG, JPEG, TIFF, WebP or BMP picture"
+        return "no PNG, JPEG, TIFF, WebP or BMP picture that Pillow can read"
     if isinstance(error, OSError) and error.strerror:
         named = error.filename
         return error.strerror if named is None or str(named) == source else f"{error.strerror}: {named}"
