@@ -26,7 +26,7 @@ GROUND = FLOORS[0]
 # Where public functions check what they are given.
 FRONT_DOORS = [
     *(f"{family}/__init__.py" for family in sorted(FAMILIES)),
-    *(f"pixels/_{room}.py" for room in ("apply", "grey", "histograms", "image")),
+    *(f"pixels/_{room}.py" for room in ("apply", "binarize", "files", "grey", "histograms", "image")),
     "reductions/_fold.py",
     "reductions/operators.py",
 ]
@@ -120,9 +120,9 @@ def test_who_imports_numba() -> None:
 
 @pytest.mark.parametrize("module", ["matplotlib", "rich", "PIL", "threadpoolctl"])
 def test_optional_modules_are_imported_on_first_use(module: str) -> None:
-    """Inside functions, and by the instruments and the command line alone."""
+    """Inside functions, and by the instruments, the command line and what reads picture files alone."""
     for name in users(module):
-        assert room(name) in {"explore", "cli"}, name
+        assert room(name) in {"explore", "cli"} or (module, name) == ("PIL", "pixels/_files.py"), name
         outside = [node for node in tree(name).body if isinstance(node, ast.Import | ast.ImportFrom)]
         assert not any(module in ast.unparse(node) for node in outside), name
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -492,6 +492,161 @@ def test_each_calls_off_what_has_not_begun() -> None:
         next(answers)
     assert [future.cancelled() for future in futures] == [False, False, True, True]
     assert list(answers) == []
+
+
+# --- jobs that overlap -----------------------------------------------------------------------------------------------
+
+
+class Crowd:
+    """Counts how many threads are in it, and how many have come."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.inside = self.most = self.came = 0
+
+    def job(self, number: int) -> int:
+        with self.lock:
+            self.inside += 1
+            self.came += 1
+            self.most = max(self.most, self.inside)
+        time.sleep(0.002)
+        with self.lock:
+            self.inside -= 1
+        return number
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("own", [True, False], ids=["own-threads", "executor"])
+def test_overlapped_runs_so_many_at_a_time(threads: int, own: bool) -> None:
+    crowd, read, taken = Crowd(), 0, 0
+
+    def arguments() -> Iterator[tuple[int]]:
+        nonlocal read
+        for number in range(40):
+            read += 1
+            assert read <= taken + threads + 2  # at work, one that waits, and the one that the caller has in hand
+            yield (number,)
+
+    seen = []
+    with ThreadPoolExecutor(8) as pool:
+        jobs = parallel.overlapped(crowd.job, arguments(), threads=threads, executor=None if own else pool)
+        for number in jobs:
+            seen.append(number)
+            taken += 1
+    assert sorted(seen) == list(range(40))
+    assert crowd.came == 40
+    assert crowd.most <= threads
+    assert threads == 1 or crowd.most > 1
+
+
+def test_overlapped_does_not_wait_for_the_slow() -> None:
+    """Results come as they are; the first job ends when the last is known."""
+    last = threading.Event()
+
+    def job(number: int) -> int:
+        if number == 0:
+            assert last.wait(60)
+        return number
+
+    seen = []
+    for number in parallel.overlapped(job, ((n,) for n in range(10)), threads=2):
+        seen.append(number)
+        if number == 9:
+            last.set()
+    assert seen == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]
+
+
+def test_overlapped_with_one_thread_leaves_the_caller_free() -> None:
+    names = set(parallel.overlapped(lambda _: threading.current_thread().name, [(1,), (2,)], threads=1))
+    assert len(names) == 1
+    assert names != {threading.current_thread().name}
+    assert list(parallel.overlapped(divmod, [], threads=3)) == []
+
+
+def test_overlapped_uses_the_executor_and_leaves_it_open() -> None:
+    with ThreadPoolExecutor(2, thread_name_prefix="mine") as pool:
+        jobs = parallel.overlapped(lambda _: threading.current_thread().name, [(1,)] * 4, threads=2, executor=pool)
+        assert all(name.startswith("mine") for name in jobs)
+        assert pool.submit(int).result() == 0
+
+
+def test_overlapped_checks_before_it_begins() -> None:
+    """When it is called, not when its first answer is asked for."""
+    with pytest.raises(ValueError, match="threads: got 0"):
+        parallel.overlapped(divmod, [], threads=0)
+    with pytest.raises(TypeError, match="executor: got Remote"):
+        parallel.overlapped(divmod, [], executor=Remote())
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["own-threads", "executor"])
+def test_overlapped_calls_off_and_waits(own: bool) -> None:
+    """Whether a job raises or the caller leaves: nothing begins any more, and nothing is under way afterwards."""
+    crowd = Crowd()
+
+    def job(number: int) -> int:
+        if number == 3:
+            raise BrokenError
+        return crowd.job(number)
+
+    with ThreadPoolExecutor(2) as pool:
+        executor = None if own else pool
+        with pytest.raises(BrokenError):
+            list(parallel.overlapped(job, ((n,) for n in range(1000)), threads=2, executor=executor))
+        assert crowd.inside == 0
+        came = crowd.came
+        assert came < 10
+        jobs = parallel.overlapped(crowd.job, ((n,) for n in range(1000)), threads=2, executor=executor)
+        next(jobs)
+        jobs.close()
+        assert crowd.inside == 0
+        assert crowd.came < came + 6
+
+
+def test_overlapped_jobs_are_workers() -> None:
+    """Kernels that they call run inline, and so do jobs of jobs; the caller is free again afterwards."""
+    names: list[tuple[str, str]] = []
+
+    def inner(outer: str, tickets: Tickets, most: int, release: bool) -> bool:
+        names.extend((outer, threading.current_thread().name) for _ in tickets)
+        return False
+
+    def job() -> None:
+        name = threading.current_thread().name
+        parallel.run(RELEASES, inner, name, units=20, grain=1, pause=1, threads=4)
+        names.extend((name, other) for other in parallel.overlapped(lambda: threading.current_thread().name, [()] * 3))
+
+    for threads in (1, 3):
+        list(parallel.overlapped(job, [()] * 5, threads=threads))
+    assert len(names) == 2 * 5 * (20 + 3)
+    assert all(outer == inner for outer, inner in names)
+    seen: list[str] = []
+    parallel.run(RELEASES, together(2), seen, units=2, grain=1, pause=1, threads=2)
+    assert len(seen) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to send to a process there")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_overlapped_is_interrupted(threads: int) -> None:
+    """By Ctrl-C while the caller waits: what is under way ends first, and nothing else begins."""
+    code = f"""
+import os, signal, threading, time
+from contextlib import closing
+from gilfree import parallel
+signal.signal(signal.SIGINT, signal.default_int_handler)
+begun, ended = [], []
+def job(number):
+    begun.append(number)
+    if number == 4:
+        os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.05)
+    ended.append(number)
+try:
+    with closing(parallel.overlapped(job, ((n,) for n in range(1000)), threads={threads})) as jobs:
+        list(jobs)
+except KeyboardInterrupt:
+    print(4 in begun, len(begun) < 10, len(begun) - len(ended), threading.active_count())
+"""
+    assert child.output(code) == "True True 0 1"
 
 
 def test_a_kernel_within_a_worker_runs_inline() -> None:

@@ -3,16 +3,18 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from gilfree import backends
+from gilfree.pixels._binarize import METHODS
 
 __all__ = ["main"]
 
-DONE, HELD, BAD_ARGUMENTS, DISAGREE, INCONCLUSIVE, INTERRUPTED = 0, 1, 2, 3, 3, 130
+DONE, HELD, FAILED, BAD_ARGUMENTS, DISAGREE, INCONCLUSIVE, INTERRUPTED = 0, 1, 1, 2, 3, 3, 130
 HERE = "-"
 # The same words as gilfree.explore.probe.VERDICTS, which nobody has to wait for who does not probe.
 VERDICTS = ("releases", "partial", "holds", "holds-blocked", "yields", "no-gil", "inconclusive")
@@ -27,8 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, OSError, ModuleNotFoundError, SyntaxError) as error:
         print(f"gilfree: {_plain(error)}", file=sys.stderr)
         return BAD_ARGUMENTS
-    except KeyboardInterrupt:
-        print("gilfree: interrupted, nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        written = getattr(stop, "__notes__", None) or ["nothing was written"]
+        print(f"gilfree: interrupted, {written[0]}", file=sys.stderr)
         return INTERRUPTED
 
 
@@ -100,6 +103,33 @@ def _parser() -> argparse.ArgumentParser:
         "--plot", metavar="FILE", type=_picture, help="draw how long other threads wait, to FILE.png or FILE.svg"
     )
 
+    binarize = commands.add_parser(
+        "binarize",
+        help="make pictures black and white: files, and all that is in folders",
+        description="Make pictures black and white, several at a time. Reads PNG, JPEG, TIFF, WebP and BMP.",
+        epilog=f"Methods: {', '.join(METHODS)}. Exit status: 0 done, 1 some pictures failed (they are listed), 2 bad"
+        " arguments, 130 interrupted (no file is half-written).",
+    )
+    binarize.set_defaults(command=_binarize)
+    binarize.add_argument("sources", nargs="+", metavar="IN", help="a file, or a folder to search with those in it")
+    binarize.add_argument("-o", "--output", required=True, metavar="OUT", help="the folder for the results")
+    binarize.add_argument("--method", default="otsu", metavar="NAME", help="how to choose (default: otsu); see below")
+    binarize.add_argument("--value", type=float, metavar="N", help="this threshold instead of a method's")
+    binarize.add_argument("--window-size", type=int, metavar="N", help="of methods that look around each pixel")
+    binarize.add_argument("--k", type=float, metavar="X", help="how far such a method goes by the contrast")
+    binarize.add_argument(
+        "--set", type=_option, action="append", default=[], metavar="NAME=VALUE", help="any other option of the method"
+    )
+    binarize.add_argument("--invert", action="store_true", help="white for black and black for white")
+    binarize.add_argument("--format", choices=("png", "tiff", "webp"), help="of the results (default: png)")
+    binarize.add_argument("--overwrite", action="store_true", help="replace files that are there already")
+    binarize.add_argument(
+        "--before-after", metavar="SHEET", help="draw the first pictures before and after to SHEET.png"
+    )
+    binarize.add_argument("--threads", type=int, metavar="N", help="pictures at a time (default: one for each CPU)")
+    binarize.add_argument("--backend", metavar="NAME", help=", ".join(backends.BACKENDS))
+    binarize.add_argument("--quiet", action="store_true", help="say nothing but what failed")
+
     info = commands.add_parser("info", help="this Python, this CPU, and each backend: there or why not")
     info.set_defaults(command=_info)
     info.add_argument("--json", action="store_true", help="as JSON")
@@ -139,6 +169,19 @@ def _size(text: str) -> int:
     if not size.is_integer() or size < 1:
         raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive integer")
     return int(size)
+
+
+def _option(text: str) -> tuple[str, int | float | str]:
+    name, equals, value = text.partition("=")
+    name = name.strip().replace("-", "_")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected NAME=VALUE")
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, value
 
 
 def _picture(text: str) -> Path:
@@ -314,6 +357,104 @@ def _status(verdicts: set[str], expected: list[str] | None) -> int:
 def _clear() -> str:
     """Wipes the line on which the progress stood."""
     return "\r\x1b[K" if sys.stderr.isatty() else ""
+
+
+# --- gilfree binarize ------------------------------------------------------------------------------------------------
+
+
+def _binarize(options: argparse.Namespace) -> int:
+    import warnings
+    from time import perf_counter
+
+    from gilfree import pixels
+
+    given = dict(options.set)
+    if options.window_size is not None:
+        given["window_size"] = options.window_size
+    if options.k is not None:
+        given["k"] = options.k
+    own = {"value", "invert", "format", "overwrite", "before_after", "progress", "backend", "threads", "executor"}
+    for name in given:
+        if name in own | {"sources", "output", "method", "image", "out", "channel_axis", "maxval", "per_image"}:
+            raise ValueError(f"--set: got {name}, expected an option of the method")
+    start = perf_counter()
+    with _bar(quiet=options.quiet) as progress, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Pillow finds odd about a file; what it cannot read is a failure
+        results = pixels.binarize_files(
+            options.sources,
+            options.output,
+            options.method,
+            value=options.value,
+            invert=options.invert,
+            format=options.format,
+            overwrite=options.overwrite,
+            before_after=options.before_after,
+            progress=progress,
+            backend=options.backend,
+            threads=options.threads,
+            **given,
+        )
+    seconds = perf_counter() - start
+    if not results:
+        raise ValueError(f"no pictures in {', '.join(options.sources)}")
+    failed = [result for result in results if result.state == "failed"]
+    if not options.quiet:
+        states = [result.state for result in results]
+        words = [f"{states.count(state)} {state}" for state in ("written", "kept", "failed") if state in states]
+        pace = len(results) / max(seconds, 1e-9)
+        print(f"{', '.join(words)}, in {seconds:.1f} s ({pace:.1f} pictures/s)", file=sys.stderr)
+    for result in failed:
+        print(f"gilfree: {result.source}: {result.error}", file=sys.stderr)
+    return FAILED if failed else DONE
+
+
+@contextmanager
+def _bar(*, quiet: bool) -> Iterator[Callable[[int, int, Any], None] | None]:
+    """What shows how far it is: a bar on a terminal, some lines elsewhere, or nothing."""
+    if quiet:
+        yield None
+        return
+    if not sys.stderr.isatty():
+        yield _line
+        return
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "the progress bar needs rich: pip install 'gilfree[images]', or ask for --quiet"
+        ) from error
+    columns = (
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[pace]}"),
+        TextColumn("[red]{task.fields[failures]}"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as bar:
+        task = bar.add_task("", total=None, pace="", failures="")
+        failures = 0
+
+        def show(done: int, total: int, result: Any) -> None:
+            nonlocal failures
+            failures += result.state == "failed"
+            pace = bar.tasks[0].speed
+            bar.update(
+                task,
+                total=total,
+                completed=done,
+                pace=f"{pace:.1f} pictures/s" if pace else "",
+                failures=f"{failures} failed" if failures else "",
+            )
+
+        yield show
+
+
+def _line(done: int, total: int, _: Any) -> None:
+    """A tenth at a time."""
+    if done * 10 // total > (done - 1) * 10 // total:
+        print(f"{done} of {total} pictures", file=sys.stderr, flush=True)
 
 
 # --- gilfree info ----------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from gilfree._tickets import Tickets
 
-__all__ = ["MAX_THREADS", "cpu_count", "each", "elsewhere", "run", "thread_count", "use"]
+__all__ = ["MAX_THREADS", "cpu_count", "each", "elsewhere", "overlapped", "run", "thread_count", "use"]
 
 # More threads than any machine has CPUs, few enough that a slip of the keyboard does not exhaust the process.
 MAX_THREADS = 1024
@@ -338,6 +338,87 @@ def each(
     finally:
         for future in futures:
             future.cancel()
+
+
+def overlapped(
+    function: Callable[..., Any],
+    arguments: Iterable[tuple[Any, ...]],
+    *,
+    threads: int | None = None,
+    executor: "Executor | None" = None,
+) -> Generator[Any]:
+    """What ``function`` returns for each tuple of arguments, as they come, from threads of this process.
+
+    For jobs that are long, or wait for disks: they get threads of their own, so that kernels of other callers find
+    those of ``run`` free. Kernels that a job calls run inline, and so do a job's own jobs. One thread is one beside the
+    caller, who looks after results and Ctrl-C. (glibc gives the main thread's memory back to the system after each big
+    picture and asks for it again: there, reading and binarizing 60 of them took a third longer.)
+
+    At most one call for each thread is under way, and one more waits where the threads are our own; ``arguments`` is
+    read no further ahead, and results wait until the caller takes them. When one raises, or the caller leaves, calls
+    that have not begun are called off, and those under way are waited for. Leave by ``contextlib.closing``: an
+    exception keeps a generator alive.
+
+    Parameters
+    ----------
+    function, arguments
+        What to call, with what.
+    threads, executor
+        How many at a time, and on what; an executor must have a thread to spare for this, or nothing ever begins.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``run`` would not take ``threads`` or ``executor``.
+    """
+    check(threads, executor)
+    return _overlapped(function, arguments, thread_count(threads), executor)
+
+
+def _overlapped(
+    function: Callable[..., Any],
+    arguments: Iterable[tuple[Any, ...]],
+    count: int,
+    executor: "Executor | None",
+) -> Generator[Any]:
+    if executor is None and getattr(_here, "worker", False):
+        for one in arguments:
+            yield _as_worker(function, *one)
+        return
+    from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+
+    own = ThreadPoolExecutor(count, thread_name_prefix="gilfree") if executor is None else None
+    pool = own or executor
+    assert pool is not None
+    # One that waits spares a thread the wait for the caller. Somebody else's threads may be more than we were given.
+    ahead = count + (own is not None)
+    step = 0.05 if sys.platform == "win32" else None  # as in `_wait`
+    futures: list[Future[Any]] = []  # in the order in which they began, so that none is forgotten for long
+    todo = iter(arguments)
+    try:
+        while True:
+            for one in islice(todo, ahead - len(futures)):
+                futures.append(pool.submit(_as_worker, function, *one))  # noqa: PERF401 - as in `run`
+            if not futures:
+                return
+            while not (done := wait(futures, step, FIRST_COMPLETED).done):
+                pass
+            first = next(future for future in futures if future in done)
+            futures.remove(first)
+            yield first.result()
+    finally:
+        _wait_whatever_happens(futures)
+        if own is not None:
+            own.shutdown(cancel_futures=True)
+
+
+def _as_worker(function: Callable[..., Any], *arguments: Any) -> Any:
+    nested = getattr(_here, "worker", False)
+    _here.worker = True
+    try:
+        return function(*arguments)
+    finally:
+        _here.worker = nested
 
 
 def _is_interpreter_pool(executor: object) -> bool:
