@@ -399,7 +399,7 @@ cdef bint _histograms_real(
 
 cdef enum:
     PART = 16384   # pixels whose sum is one partial result
-    SUMS = 16      # lanes of a sum
+    SUMS = 32      # lanes of a sum
 
 
 def sums_below(
@@ -442,7 +442,8 @@ cdef bint _sums_below(
 cdef inline void _sum_part(
     const pixel *image, int64_t n, pixel low, double limit, double *total, double *count
 ) noexcept nogil:
-    # A NaN is not above anything, so it shows in the sum. Numbers of pixels as doubles: then all lanes are alike.
+    # A NaN is not above anything, so it shows in the sum. Numbers of pixels as doubles, so that all lanes are alike, and
+    # in a loop of their own, which lets gcc vectorise both: four times as fast.
     cdef double sums[SUMS]
     cdef double counts[SUMS]
     cdef double value
@@ -454,6 +455,8 @@ cdef inline void _sum_part(
         for j in range(SUMS):
             value = <double> <pixel> (image[i * SUMS + j] - low)
             sums[j] += 0.0 if value > limit else value
+        for j in range(SUMS):
+            value = <double> <pixel> (image[i * SUMS + j] - low)
             counts[j] += 0.0 if value > limit else 1.0
     for j in range(n - rows * SUMS):
         value = <double> <pixel> (image[rows * SUMS + j] - low)
@@ -539,42 +542,65 @@ cdef bint _find_runs(
         for line in range(first, last):
             if begins[line + 1] > begins[line]:
                 _runs_of(
-                    image + line * width, min(width, n - line * width), least,
-                    runs + 2 * begins[line], runs + 2 * begins[line + 1] - 1,
+                    image + line * width, min(width, n - line * width), least, seed,
+                    runs + 2 * begins[line], 2 * (begins[line + 1] - begins[line]), seeds + begins[line],
                 )
             for run in range(begins[line], begins[line + 1]):
                 parents[run] = run
-                seeds[run] = _reaches(image + line * width, runs[2 * run], runs[2 * run + 1], seed)
     return True
 
 
-cdef inline void _runs_of(const pixel *line, int64_t n, pixel least, int64_t *edge, int64_t *end) noexcept nogil:
-    # Written everywhere and kept where something changes: no branch that a processor would have to guess. The last
-    # edge is written once it is known, for it may be the end of the line, and what comes after is another's.
-    cdef bint before = False, now
-    cdef int64_t i = 0
-    while edge < end:
-        now = line[i] >= least
-        edge[0] = i
-        edge += now ^ before
-        before = now
-        i += 1
-    while i < n and line[i] >= least:
-        i += 1
-    end[0] = i
-
-
-cdef inline uint8_t _reaches(const pixel *line, int64_t begin, int64_t end, pixel seed) noexcept nogil:
-    cdef int64_t i
-    cdef uint8_t any_one = 0
-    if end - begin < 16:
-        for i in range(begin, end):
-            if line[i] >= seed:
-                return 1
-        return 0
-    for i in range(begin, end):
-        any_one |= <uint8_t> (line[i] >= seed)
-    return any_one
+cdef inline void _runs_of(
+    const pixel *line, int64_t n, pixel least, pixel seed, int64_t *edges, int64_t most, uint8_t *seeds
+) noexcept nogil:
+    # Where nothing changes for eight pixels, they are passed by at once. Where something does, edges are written at
+    # every pixel and kept at some, without a branch that a processor would have to guess; but for the last ones, after
+    # which would come those of another line.
+    cdef uint8_t flags[257]
+    cdef uint8_t turns[264]
+    cdef uint8_t reach[264]
+    cdef uint8_t bright = 0
+    cdef uint64_t turning, reaching
+    cdef int64_t i = 0, m, k, j, found = 0
+    flags[0] = 0
+    while i < n:
+        m = min(<int64_t> 256, n - i)
+        memset(turns + m, 0, 8)
+        memset(reach + m, 0, 8)
+        for k in range(m):
+            flags[k + 1] = line[i + k] >= least
+        for k in range(m):
+            reach[k] = line[i + k] >= seed
+        for k in range(m):
+            turns[k] = flags[k + 1] ^ flags[k]
+        for k in range(0, m, 8):
+            memcpy(&turning, turns + k, 8)
+            memcpy(&reaching, reach + k, 8)
+            if turning == 0:
+                if reaching != 0:
+                    bright = 1
+                    seeds[(found - 1) >> 1] = 1
+            elif found + 8 < most:
+                for j in range(k, k + 8):
+                    edges[found] = i + j
+                    found += turns[j]
+                    bright = (bright & ((turns[j] & found) ^ 1)) | reach[j]
+                    seeds[(found - (found > 0)) >> 1] = bright
+            else:
+                for j in range(k, k + 8):
+                    if turns[j]:
+                        edges[found] = i + j
+                        found += 1
+                        if found & 1:
+                            bright = 0
+                            seeds[found >> 1] = 0
+                    if reach[j]:
+                        bright = 1
+                        seeds[found >> 1] = 1
+        flags[0] = flags[m]
+        i += m
+    if found < most:
+        edges[found] = n
 
 
 def unite_runs(
@@ -654,7 +680,7 @@ cdef inline void _unite_lines(
     const int64_t *begins, const int64_t *runs, int64_t *parents, uint8_t *seeds,
     int64_t before, int64_t line, int64_t width, bint flat,
 ) noexcept nogil:
-    cdef int64_t a = begins[before], b = begins[line]
+    cdef int64_t a = begins[before], b = begins[line], ahead
     cdef int64_t a_end = begins[before + 1], b_end = begins[line + 1]
     if flat:
         if a < a_end and b < b_end and runs[2 * a_end - 1] == width and runs[2 * b] == 0:
@@ -663,13 +689,14 @@ cdef inline void _unite_lines(
     while a < a_end and b < b_end:
         if runs[2 * a] < runs[2 * b + 1] and runs[2 * b] < runs[2 * a + 1]:
             _unite(parents, seeds, a, b)
-        if runs[2 * a + 1] < runs[2 * b + 1]:
-            a += 1
-        else:
-            b += 1
+        ahead = runs[2 * a + 1] < runs[2 * b + 1]
+        a += ahead
+        b += ahead ^ 1
 
 
 cdef inline void _unite(int64_t *parents, uint8_t *seeds, int64_t a, int64_t b) noexcept nogil:
+    if parents[a] == parents[b]:
+        return
     # Each step towards a root shortens the way for the next one.
     while parents[a] != a:
         parents[a] = parents[parents[a]]
@@ -702,7 +729,8 @@ cdef bint _paint_runs(
     const int64_t *begins, const int64_t *runs, const int64_t *parents, const uint8_t *seeds, int64_t width,
     uint8_t *out, int64_t n, int64_t *tickets, Py_ssize_t most,
 ) noexcept nogil:
-    cdef int64_t first = 0, last = 0, line, run, root, i
+    cdef int64_t first = 0, last = 0, line, run, root, begin, end, length
+    cdef uint64_t nothing = 0, word
     cdef uint8_t *target
     while most != 0:
         if not take(tickets, &first, &last):
@@ -710,12 +738,18 @@ cdef bint _paint_runs(
         most -= 1
         for line in range(first, last):
             target = out + line * width
-            memset(target, 0, min(width, n - line * width))
+            length = min(width, n - line * width)
+            memset(target, 0, length)
             for run in range(begins[line], begins[line + 1]):
                 root = run
                 while parents[root] != root:
                     root = parents[root]
-                if seeds[root]:
-                    for i in range(runs[2 * run], runs[2 * run + 1]):
-                        target[i] = 1
+                begin, end = runs[2 * run], runs[2 * run + 1]
+                word = <uint64_t> 0x0101010101010101 if seeds[root] else 0
+                if end - begin <= 8 and end + 8 <= length:
+                    # Eight at a time, and those too many taken back: a loop of few steps is one to guess.
+                    memcpy(target + begin, &word, 8)
+                    memcpy(target + end, &nothing, 8)
+                else:
+                    memset(target + begin, seeds[root], end - begin)
     return True

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from gilfree.backends import Backend
 
+GRAIN = 2**18  # bytes of pixels a ticket: each costs more here than elsewhere
 LINE = 2**14  # pixels of a line of a flat picture, which has no lines of its own
 
 
@@ -119,14 +120,14 @@ def _grow(
 
     def run(name: str, *buffers: Any, units: int, size: int, workers: int | None = threads) -> None:
         """Run a door over so many units of ``size`` pixels each."""
-        grain = max(1, _image.GRAIN // (size * image.itemsize))
+        grain = max(1, GRAIN // (size * image.itemsize))
         parallel.run(
             backend,
             getattr(backends.kernels("pixels", backend.name), name),
             *buffers,
             units=units,
             grain=grain,
-            pause=max(1, _image.PAUSE * _image.GRAIN // (4 * grain * size * image.itemsize)),
+            pause=max(1, _image.PAUSE * GRAIN // (grain * size * image.itemsize)),
             threads=workers,
             executor=executor,
         )
@@ -141,7 +142,7 @@ def _grow(
     runs, parents, seeds = np.empty((total, 2), np.int64), np.empty(total, np.int64), np.empty(total, np.uint8)
     run("find_runs", image, width, least, seed, begins, runs, parents, seeds, units=lines, size=width)
     # Bands are one ticket each, of a size that nothing but the picture decides.
-    band = max(1, _image.GRAIN // (slab * width * image.itemsize))
+    band = max(1, GRAIN // (slab * width * image.itemsize))
     bands = -(-lengths[0] // band)
     sets = begins, runs, parents, seeds, np.array(lengths, np.int64), width, band, flat
     run("unite_runs", *sets, units=bands, size=band * slab * width)

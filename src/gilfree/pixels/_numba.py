@@ -176,7 +176,7 @@ def histograms_real(images: Any, edges: Any, counts: Any, first: int, last: int)
         counts[i] += _count_bins(images[i], edges[i])
 
 
-PART, LANES = 16384, 16
+PART, LANES = 16384, 32
 
 
 def sums_below(

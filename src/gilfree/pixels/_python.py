@@ -114,7 +114,7 @@ def histograms_real(images: Any, edges: Any, counts: Any, tickets: Tickets, most
     return False
 
 
-PART, LANES = 16384, 16
+PART, LANES = 16384, 32
 
 
 def sums_below(
