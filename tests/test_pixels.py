@@ -612,4 +612,7 @@ def test_out_in_the_other_byte_order_refused() -> None:
 
 
 def test_public_names() -> None:
-    assert set(pixels.__all__) == {"grayscale", "threshold", "threshold_otsu"}
+    """Those of scikit-image for what a histogram tells, beside OpenCV's."""
+    methods = {"isodata", "li", "mean", "minimum", "multiotsu", "otsu", "triangle", "yen"}
+    names = {"apply_hysteresis_threshold", "grayscale", "histogram", "threshold"}
+    assert set(pixels.__all__) == names | {f"threshold_{method}" for method in methods}

@@ -70,7 +70,7 @@ def apply_hysteresis_threshold(
         check_out(out, array.shape, np.bool_, image, "image")
     # Connectedness knows no order of axes: those of a Fortran array are read backwards.
     turned = not array.flags.c_contiguous and packed(array)
-    source = array.T if turned else in_c_order(array, array.dtype)
+    source = array.T if turned else in_c_order(array, array.dtype).reshape(array.shape)
     target = out.T if out is not None and turned else out
     fits = target is not None and packed(target) and target.flags.c_contiguous
     result = target if target is not None and fits else np.empty(source.shape, np.bool_)
@@ -97,7 +97,7 @@ def _least(dtype: np.dtype[Any], limit: float) -> Any:
         return None
     with np.errstate(over="ignore"):
         near = dtype.type(limit)
-    return near if float(near) > limit else np.nextafter(near, dtype.type(math.inf))
+        return near if float(near) > limit else np.nextafter(near, dtype.type(math.inf))
 
 
 def _grow(

@@ -179,9 +179,7 @@ def histograms_real(images: Any, edges: Any, counts: Any, first: int, last: int)
 PART, LANES = 16384, 32
 
 
-def sums_below(
-    images: Any, which: Any, low: Any, limit: Any, sums: Any, counts: Any, first: int, last: int
-) -> None:
+def sums_below(images: Any, which: Any, low: Any, limit: Any, sums: Any, counts: Any, first: int, last: int) -> None:
     parts = sums.shape[1]
     for unit in prange(first, last):
         k, part = unit // parts, unit % parts
@@ -362,9 +360,7 @@ def _unite(parents: Any, seeds: Any, a: int, b: int) -> None:
         seeds[b] |= seeds[a]
 
 
-def paint_runs(
-    begins: Any, runs: Any, parents: Any, seeds: Any, width: int, out: Any, first: int, last: int
-) -> None:
+def paint_runs(begins: Any, runs: Any, parents: Any, seeds: Any, width: int, out: Any, first: int, last: int) -> None:
     for line in prange(first, last):
         _paint_line(out[line * width : (line + 1) * width], begins[line], begins[line + 1], runs, parents, seeds)
 
