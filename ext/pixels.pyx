@@ -442,8 +442,8 @@ cdef bint _sums_below(
 cdef inline void _sum_part(
     const pixel *image, int64_t n, pixel low, double limit, double *total, double *count
 ) noexcept nogil:
-    # A NaN is not above anything, so it shows in the sum. Numbers of pixels as doubles, so that all lanes are alike, and
-    # in a loop of their own, which lets gcc vectorise both: four times as fast.
+    # A NaN is not above anything, so it shows in the sum. Numbers of pixels are doubles, so that all lanes are alike,
+    # and have a loop of their own, which lets gcc vectorise both: four times as fast.
     cdef double sums[SUMS]
     cdef double counts[SUMS]
     cdef double value

@@ -350,7 +350,7 @@ def test_otsu_of_a_large_image(backend: str) -> None:
 
 
 @cache
-def _otsu_by_python(dtype: str, size: int) -> int | float:
+def _otsu_by_python(dtype: str, size: int) -> Any:
     return threshold_otsu(picture(dtype, size), backend="python", threads=1)
 
 

@@ -255,7 +255,7 @@ def threshold_isodata(
     """Threshold midway between the means of the two classes (T. W. Ridler and S. Calvard, 1978), as scikit-image's.
 
     The lowest level that is no higher than half the sum of both means, and nearer to it than the next bin is. Sums are
-    exact; ``skimage.filters.threshold_isodata`` counts in float32, so beyond 16 million pixels it may differ by a level.
+    exact; ``skimage.filters.threshold_isodata`` counts in float32, so beyond 16 million pixels it may differ a little.
 
     Parameters
     ----------
@@ -472,7 +472,7 @@ def threshold_li(
     Raises
     ------
     TypeError
-        For another dtype, a ``tolerance`` that is no real number, an ``initial_guess`` that is neither that nor callable.
+        For another dtype, a ``tolerance`` that is no real number, an ``initial_guess`` that is neither one nor callable.
     ValueError
         For an empty image, a range beyond its dtype, a negative ``tolerance``, an ``initial_guess`` out of range.
     """
@@ -621,13 +621,16 @@ def _bounds(engine: _Engine, stack: NDArray[Any]) -> NDArray[Any]:
         engine.run("extents", stack, bounds, units=len(stack), size=stack[0].nbytes)
         return bounds
     for i, image in enumerate(stack):
-        first = bounds[i].copy()
-        found = engine.run(
-            "extent", image, units=image.size, size=image.itemsize, private=lambda first=first: (first.copy(),)
-        )
-        each = np.array([buffers[0] for buffers in found])
-        bounds[i] = each[:, 0].min(), each[:, 1].max()
+        bounds[i] = _extent(engine, image)
     return bounds
+
+
+def _extent(engine: _Engine, image: NDArray[Any]) -> tuple[Any, Any]:
+    found = engine.run(
+        "extent", image, units=image.size, size=image.itemsize, private=lambda: (np.full(2, image[0], image.dtype),)
+    )
+    each = np.array([buffers[0] for buffers in found])
+    return each[:, 0].min(), each[:, 1].max()
 
 
 def _finite_bounds(engine: _Engine, stack: NDArray[Any]) -> NDArray[Any]:
@@ -820,7 +823,8 @@ def _multiotsu(counts: NDArray[Any], classes: int) -> NDArray[np.intp]:
     # Only a histogram with symmetries has more than a few that are equally good.
     near = list(islice(cuts(0, classes, 0.0, most * (1 - 1e-12)), 1000))
     winner = near[0] if len(near) == 1 else max(near, key=lambda found: _exact_worth(weights, sums, found))
-    return present[np.array(winner) - 1]
+    found: NDArray[np.intp] = present[np.array(winner) - 1]
+    return found
 
 
 def _exact_worth(weights: NDArray[Any], sums: NDArray[Any], cuts: tuple[int, ...]) -> Fraction:
@@ -893,8 +897,9 @@ def _minimum(counts: NDArray[Any], times: int) -> int:
     smooth = counts.astype(np.float32)
     padded, running = np.empty(len(smooth) + 2), np.empty(len(smooth))
     peaks = np.zeros(0, np.intp)
-    time = 0
-    for time in range(times):
+    left = times
+    while left > 0:
+        left -= 1
         padded[1:-1] = smooth
         padded[0], padded[-1] = smooth[0], smooth[-1]
         running[0] = padded[0] + padded[1] + padded[2]
@@ -905,7 +910,7 @@ def _minimum(counts: NDArray[Any], times: int) -> int:
             break
     if len(peaks) != 2:
         raise RuntimeError(f"image: got a histogram that is smoothed to {len(peaks)} peaks, expected two")
-    if time == times - 1:
+    if left == 0:
         raise RuntimeError(f"max_num_iter: got {times}, expected more: there are no two peaks yet")
     return int(peaks[0] + np.argmin(smooth[peaks[0] : peaks[1] + 1]))
 
@@ -984,8 +989,7 @@ def _sums_below(
         units=sums.size,
         size=PART * stack.itemsize,
     )
-    finite = np.isfinite(sums).all(axis=1)
-    totals = [math.fsum(row) if good else math.nan for row, good in zip(sums.tolist(), finite.tolist(), strict=True)]
+    totals = [math.fsum(row) if all(map(math.isfinite, row)) else math.nan for row in sums.tolist()]
     return totals, [int(count) for count in counts.sum(axis=1)]
 
 
@@ -1076,7 +1080,7 @@ class _Li:
         unsure = 0.0
         while True:
             part, count = yield threshold
-            if count == number or count == image.size:
+            if count in (number, image.size):
                 return threshold
             if unsure and unsure <= tolerance():
                 return threshold

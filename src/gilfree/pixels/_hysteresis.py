@@ -32,7 +32,7 @@ def apply_hysteresis_threshold(
     threads: int | None = None,
     executor: Executor | None = None,
 ) -> NDArray[np.bool_]:
-    """Pixels above ``low`` that are connected with one above ``high``, as ``skimage.filters.apply_hysteresis_threshold``.
+    """Pixels above ``low`` that are connected with one above ``high``: ``skimage.filters.apply_hysteresis_threshold``.
 
     Pixels are neighbours if they share a face: four in a picture, six in a volume, and so on. ``low`` is at most
     ``high``. A NaN pixel is above nothing. Runs of pixels along the last axis are united where they touch (disjoint
