@@ -17,25 +17,32 @@ cdef extern from "scan.h":
 
 cdef extern from "weigh.h":
     void weigh_bytes_in_single(
-        const uint8_t *picture, int64_t stride, const int64_t *rows, const float *weights, int64_t radius, float *sums, int64_t width
+        const uint8_t *picture, int64_t stride, const int64_t *rows, const float *weights, int64_t radius,
+        float *total, int64_t width,
     ) nogil
     void weigh_bytes(
-        const uint8_t *picture, int64_t stride, const int64_t *rows, const double *weights, int64_t radius, double *sums, int64_t width
+        const uint8_t *picture, int64_t stride, const int64_t *rows, const double *weights, int64_t radius,
+        double *total, int64_t width,
     ) nogil
     void weigh_words(
-        const uint16_t *picture, int64_t stride, const int64_t *rows, const double *weights, int64_t radius, double *sums, int64_t width
+        const uint16_t *picture, int64_t stride, const int64_t *rows, const double *weights, int64_t radius,
+        double *total, int64_t width,
     ) nogil
     void weigh_floats(
-        const float *picture, int64_t stride, const int64_t *rows, const double *weights, int64_t radius, double *sums, int64_t width
+        const float *picture, int64_t stride, const int64_t *rows, const double *weights, int64_t radius,
+        double *total, int64_t width,
     ) nogil
     void weigh_doubles(
-        const double *picture, int64_t stride, const int64_t *rows, const double *weights, int64_t radius, double *sums, int64_t width
+        const double *picture, int64_t stride, const int64_t *rows, const double *weights, int64_t radius,
+        double *total, int64_t width,
     ) nogil
     void weigh_columns_in_single(
-        const float *picture, int64_t stride, const int64_t *rows, const float *weights, int64_t radius, float *sums, int64_t width
+        const float *picture, int64_t stride, const int64_t *rows, const float *weights, int64_t radius,
+        float *total, int64_t width,
     ) nogil
     void weigh_columns_in_double(
-        const double *picture, int64_t stride, const int64_t *rows, const double *weights, int64_t radius, double *sums, int64_t width
+        const double *picture, int64_t stride, const int64_t *rows, const double *weights, int64_t radius,
+        double *total, int64_t width,
     ) nogil
 
 cdef extern from *:
@@ -73,7 +80,7 @@ ctypedef fused grey:
     float
     double
 
-ctypedef fused sums:    # what is added up: bytes in 32 bits, everything else in double
+ctypedef fused accumulator:    # what is added up: bytes in 32 bits, everything else in double
     uint32_t
     double
 
@@ -89,45 +96,45 @@ ctypedef fused column:
 
 # --- columns ---------------------------------------------------------------------------------------------------------
 
-cdef inline void enter_row(const grey *row, sums *total, sums *squares, int64_t width) noexcept nogil:
+cdef inline void enter_row(const grey *row, accumulator *total, accumulator *squares, int64_t width) noexcept nogil:
     """A row comes into the window of every column. ``squares`` may be NULL, here and below."""
     cdef int64_t x
     for x in range(width):
-        total[x] += <sums> row[x]
+        total[x] += <accumulator> row[x]
     if squares == NULL:
         return
     for x in range(width):
-        if sums is uint32_t:
+        if accumulator is uint32_t:
             squares[x] += <uint32_t> ((<int32_t> row[x] - CENTRE) * (<int32_t> row[x] - CENTRE))
         else:
             squares[x] += <double> row[x] * <double> row[x]
 
 
-cdef inline void leave_row(const grey *row, sums *total, sums *squares, int64_t width) noexcept nogil:
+cdef inline void leave_row(const grey *row, accumulator *total, accumulator *squares, int64_t width) noexcept nogil:
     """A row leaves the window of every column."""
     cdef int64_t x
     for x in range(width):
-        total[x] -= <sums> row[x]
+        total[x] -= <accumulator> row[x]
     if squares == NULL:
         return
     for x in range(width):
-        if sums is uint32_t:
+        if accumulator is uint32_t:
             squares[x] -= <uint32_t> ((<int32_t> row[x] - CENTRE) * (<int32_t> row[x] - CENTRE))
         else:
             squares[x] -= <double> row[x] * <double> row[x]
 
 
 cdef inline void slide_rows(
-    const grey *enters, const grey *leaves, sums *total, sums *squares, int64_t width
+    const grey *enters, const grey *leaves, accumulator *total, accumulator *squares, int64_t width
 ) noexcept nogil:
     """One row comes in and another leaves: one visit to each column."""
     cdef int64_t x
     for x in range(width):
-        total[x] += <sums> enters[x] - <sums> leaves[x]
+        total[x] += <accumulator> enters[x] - <accumulator> leaves[x]
     if squares == NULL:
         return
     for x in range(width):
-        if sums is uint32_t:
+        if accumulator is uint32_t:
             # a**2 - b**2 about the centre, in one multiplication
             squares[x] += <uint32_t> (
                 (<int32_t> enters[x] - <int32_t> leaves[x])
@@ -148,21 +155,21 @@ cdef inline void pad(
         padded[x] = padded[before + columns[x]] if columns[x] >= 0 else 0
 
 
-cdef inline sums first_columns(const sums *columns, int64_t n) noexcept nogil:
+cdef inline accumulator first_columns(const accumulator *columns, int64_t n) noexcept nogil:
     """The sum of the columns that the window of the first pixel has, but for its last one."""
-    cdef sums total = 0
+    cdef accumulator total = 0
     cdef int64_t x
     for x in range(n):
         total += columns[x]
     return total
 
 
-cdef inline sums slide_columns(
-    const sums *ahead, const sums *behind, sums *result, int64_t n, sums carry
+cdef inline accumulator slide_columns(
+    const accumulator *ahead, const accumulator *behind, accumulator *result, int64_t n, accumulator carry
 ) noexcept nogil:
     """The window's sum at each of n pixels; ``carry`` is that before the first of them, and the last comes back."""
     cdef int64_t x
-    if sums is uint32_t:
+    if accumulator is uint32_t:
         return scan_windows(ahead, behind, result, n, carry)
     else:
         for x in range(n):
@@ -199,8 +206,8 @@ cdef inline double exponential(double x) noexcept nogil:
 
 
 cdef inline void thresholds_of(
-    int rule, const double *numbers, const grey *pixels, const double *total, const double *squares, const double *count,
-    double rows, double *result, int64_t n,
+    int rule, const double *numbers, const grey *pixels, const double *total, const double *squares,
+    const double *count, double rows, double *result, int64_t n,
 ) noexcept nogil:
     """The threshold of each pixel, from the sum and the sum of squares of the rows * count pixels in its window.
 
@@ -246,7 +253,8 @@ cdef inline void thresholds_of(
 
 
 cdef inline void as_doubles(
-    const sums *total, const sums *squares, const double *count, double rows, double *totals, double *all_squares, int64_t n
+    const accumulator *total, const accumulator *squares, const double *count, double rows, double *totals,
+    double *all_squares, int64_t n,
 ) noexcept nogil:
     """The sums as doubles; squares about CENTRE become plain ones."""
     cdef int64_t x
@@ -255,7 +263,7 @@ cdef inline void as_doubles(
     if squares == NULL:
         return
     for x in range(n):
-        if sums is uint32_t:
+        if accumulator is uint32_t:
             all_squares[x] = <double> squares[x] + 2 * CENTRE * totals[x] - CENTRE * CENTRE * (rows * count[x])
         else:
             all_squares[x] = squares[x]
@@ -280,8 +288,8 @@ cdef inline void widest(const grey *pixels, const double *variances, double *ext
 
 
 cdef inline void compare_with_mean(
-    const grey *pixels, const sums *total, double scale, float delta, uint8_t *result, uint8_t white, uint8_t black,
-    int64_t body, int64_t n,
+    const grey *pixels, const accumulator *total, double scale, float delta, uint8_t *result, uint8_t white,
+    uint8_t black, int64_t body, int64_t n,
 ) noexcept nogil:
     """OpenCV's comparison: with the sum times ``scale``, rounded half to even to a byte.
 
@@ -291,7 +299,7 @@ cdef inline void compare_with_mean(
     cdef int64_t x
     cdef float single = <float> scale, mean
     for x in range(body):
-        if sums is uint32_t:
+        if accumulator is uint32_t:
             mean = (<float> <int32_t> total[x] * single + ROUND) - ROUND
         else:
             mean = (<float> total[x] * single + ROUND) - ROUND

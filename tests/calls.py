@@ -1,5 +1,6 @@
 """Every public kernel with an input of a given size, for tests of what all kernels have in common."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -167,6 +168,36 @@ def _threshold_otsu_floats(size: int) -> Call:
     return lambda **how: pixels.threshold_otsu(image, **how)
 
 
+def _levels(name: str) -> Callable[[int], Call]:
+    """Of an integer image with two peaks in its histogram."""
+
+    def call(size: int) -> Call:
+        image = np.tile(np.array([49, 50, 50, 51, 199, 200, 200, 201], np.uint8), 3 * size)[: 20 * size]
+        return lambda **how: getattr(pixels, name)(image, **how)
+
+    return call
+
+
+def _pixels_of(name: str, dtype: type, images: int = 0) -> Callable[[int], Call]:
+    """Of a float image, or a stack of images."""
+
+    def call(size: int) -> Call:
+        image: Any = np.random.default_rng(11).normal(100, 20, 20 * size).clip(0, 255).astype(dtype)
+        if images == 0:
+            return lambda **how: getattr(pixels, name)(image, **how)
+        stack = image[: len(image) // images * images].reshape(images, -1)
+        return lambda **how: getattr(pixels, name)(stack, per_image=True, **how)
+
+    return call
+
+
+def _apply_hysteresis_threshold(size: int) -> Call:
+    """A volume with so much in a step along the first axis that bands are narrow, and much to unite between them."""
+    side = max(1, math.isqrt(20 * size // 30))
+    image = np.random.default_rng(12).normal(size=(30, side, side))
+    return lambda **how: pixels.apply_hysteresis_threshold(image, 0, 2, **how)
+
+
 # What one thread does alone, whatever the size.
 ALONE = {"factorint"}
 
@@ -214,6 +245,18 @@ KERNELS: dict[str, Callable[[int], Call]] = {
     "threshold_otsu-integers": _threshold_otsu,
     "threshold_otsu-16-bits": _threshold_otsu_16_bits,
     "threshold_otsu-floats": _threshold_otsu_floats,
+    "threshold_otsu-stack": _pixels_of("threshold_otsu", np.uint8, 10),
+    "threshold_otsu-stack-floats": _pixels_of("threshold_otsu", np.float32, 10),
+    "threshold_multiotsu": _levels("threshold_multiotsu"),
+    "threshold_yen": _levels("threshold_yen"),
+    "threshold_isodata": _levels("threshold_isodata"),
+    "threshold_minimum": _levels("threshold_minimum"),
+    "threshold_triangle": _levels("threshold_triangle"),
+    "threshold_mean": _pixels_of("threshold_mean", np.float64),
+    "threshold_li-integers": _levels("threshold_li"),
+    "threshold_li-floats": _pixels_of("threshold_li", np.float32),
+    "histogram": _levels("histogram"),
+    "apply_hysteresis_threshold": _apply_hysteresis_threshold,
 }
 
 if backends.missing("numba") is None:  # which compiles a user's function for every backend but python

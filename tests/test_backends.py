@@ -27,7 +27,11 @@ DOORS = {
         *("dot_integer", "dot_real", "dot_complex", "fsum", "fsum_words"),
         *("join_sum", "join_prod", "join_prod_complex", "join_variance", "join_arg", "join_fsum"),
     ],
-    "pixels": ["grayscale", "threshold", "histogram", "extent", "histogram_real"],
+    "pixels": [
+        *("grayscale", "threshold", "histogram", "extent", "histogram_real"),
+        *("histograms", "extents", "histograms_real", "sums_below"),
+        *("count_runs", "find_runs", "unite_runs", "unite_bands", "paint_runs"),
+    ],
 }
 
 

@@ -64,6 +64,10 @@ def test_every_public_kernel_is_in_the_catalogue() -> None:
     rest |= {"any", "all", "count_nonzero"}  # a look at each number, as min; the first two stop where they may
     rest |= {"reduce", "check_associative"}  # the user's own function, and a check of it
     rest |= {"binarize", "binarize_files"}  # made of the others; and files, whose reading and writing are Pillow's work
+    # threshold_otsu: a count of levels, and a formula over the counts; a sum over pixels; a few such sums.
+    rest |= {"histogram", "threshold_isodata", "threshold_minimum", "threshold_multiotsu", "threshold_triangle"}
+    rest |= {"threshold_yen", "threshold_mean", "threshold_li"}
+    rest |= {"apply_hysteresis_threshold"}  # what it takes is decided by the picture, pixel for pixel
     assert set(workloads.KERNELS) | rest == {*primes.__all__, *reductions.__all__, *pixels.__all__}
 
 

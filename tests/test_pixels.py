@@ -350,7 +350,7 @@ def test_otsu_of_a_large_image(backend: str) -> None:
 
 
 @cache
-def _otsu_by_python(dtype: str, size: int) -> int | float:
+def _otsu_by_python(dtype: str, size: int) -> Any:
     return threshold_otsu(picture(dtype, size), backend="python", threads=1)
 
 
@@ -612,4 +612,7 @@ def test_out_in_the_other_byte_order_refused() -> None:
 
 
 def test_public_names() -> None:
-    assert set(pixels.__all__) == {"grayscale", "threshold", "threshold_otsu"}
+    """Those of scikit-image for what a histogram tells, beside OpenCV's."""
+    methods = {"isodata", "li", "mean", "minimum", "multiotsu", "otsu", "triangle", "yen"}
+    names = {"apply_hysteresis_threshold", "grayscale", "histogram", "threshold"}
+    assert set(pixels.__all__) == names | {f"threshold_{method}" for method in methods}

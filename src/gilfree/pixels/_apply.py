@@ -79,7 +79,8 @@ def threshold(
     if backend is None and threads is None and executor is None:
         small = _image.small_kernels()
         if small is not None and (answer := small.small_threshold(image, value, maxval, kind, out)) is not None:
-            return answer  # type: ignore[no-any-return] - an array
+            made: NDArray[Any] = answer
+            return made
     array = _image.array(image)
     _image.one_of(kind, KINDS, "kind")
     limit, white = _image.number(value, "value"), _image.number(maxval, "maxval")

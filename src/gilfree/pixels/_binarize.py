@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 # One threshold for a whole picture: the function that finds it, and the options it takes.
 GLOBAL: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     "otsu": (_histograms.threshold_otsu, ("nbins",)),
+    "li": (_histograms.threshold_li, ("tolerance", "initial_guess")),
+    "triangle": (_histograms.threshold_triangle, ("nbins",)),
+    "yen": (_histograms.threshold_yen, ("nbins",)),
+    "isodata": (_histograms.threshold_isodata, ("nbins",)),
+    "mean": (_histograms.threshold_mean, ()),
+    "minimum": (_histograms.threshold_minimum, ("nbins", "max_num_iter")),
 }
 # One for each pixel.
 LOCAL: dict[str, tuple[Callable[..., _windows.Formula], tuple[str, ...]]] = {
@@ -164,7 +170,7 @@ def binarize(
         return _image.deliver(result, out)
     if limit is None and colour and array.dtype == np.uint8 and method == "otsu" and (len(shape) == 2 or not per_image):
         grey, counts = _grey_and_counts(row, array, **how)
-        limits: Any = _histograms.otsu_level(counts)
+        limits: Any = _histograms.otsu(counts)
     else:
         grey = _grey.grayscale(array, backend=row.name, **how) if colour else array
         limits = limit

@@ -31,6 +31,107 @@ def histogram_real(
     release: bool,
     /,
 ) -> bool: ...
+def histograms(
+    images: NDArray[Any],
+    counts: NDArray[Any],
+    tickets: Tickets,
+    most: int,
+    release: bool,
+    /,
+) -> bool: ...
+def extents(
+    images: NDArray[Any],
+    bounds: NDArray[Any],
+    tickets: Tickets,
+    most: int,
+    release: bool,
+    /,
+) -> bool: ...
+def histograms_real(
+    images: NDArray[Any],
+    edges: NDArray[Any],
+    counts: NDArray[Any],
+    tickets: Tickets,
+    most: int,
+    release: bool,
+    /,
+) -> bool: ...
+def sums_below(
+    images: NDArray[Any],
+    which: NDArray[Any],
+    low: NDArray[Any],
+    limit: NDArray[Any],
+    sums: NDArray[Any],
+    counts: NDArray[Any],
+    tickets: Tickets,
+    most: int,
+    release: bool,
+    /,
+) -> bool: ...
+def count_runs(
+    image: NDArray[Any],
+    width: int,
+    least: float,
+    runs: NDArray[Any],
+    tickets: Tickets,
+    most: int,
+    release: bool,
+    /,
+) -> bool: ...
+def find_runs(
+    image: NDArray[Any],
+    width: int,
+    least: float,
+    seed: float,
+    begins: NDArray[Any],
+    runs: NDArray[Any],
+    parents: NDArray[Any],
+    seeds: NDArray[Any],
+    tickets: Tickets,
+    most: int,
+    release: bool,
+    /,
+) -> bool: ...
+def unite_runs(
+    begins: NDArray[Any],
+    runs: NDArray[Any],
+    parents: NDArray[Any],
+    seeds: NDArray[Any],
+    shape: NDArray[Any],
+    width: int,
+    band: int,
+    flat: bool,
+    tickets: Tickets,
+    most: int,
+    release: bool,
+    /,
+) -> bool: ...
+def unite_bands(
+    begins: NDArray[Any],
+    runs: NDArray[Any],
+    parents: NDArray[Any],
+    seeds: NDArray[Any],
+    shape: NDArray[Any],
+    width: int,
+    band: int,
+    flat: bool,
+    tickets: Tickets,
+    most: int,
+    release: bool,
+    /,
+) -> bool: ...
+def paint_runs(
+    begins: NDArray[Any],
+    runs: NDArray[Any],
+    parents: NDArray[Any],
+    seeds: NDArray[Any],
+    width: int,
+    out: NDArray[Any],
+    tickets: Tickets,
+    most: int,
+    release: bool,
+    /,
+) -> bool: ...
 def windows(
     image: NDArray[Any],
     thresholds: NDArray[Any],
@@ -81,6 +182,15 @@ def binarize(
     out: NDArray[Any],
     limits: NDArray[Any],
     colours: NDArray[Any],
+    tickets: Tickets,
+    most: int,
+    release: bool,
+    /,
+) -> bool: ...
+def grayscale_histogram(
+    image: NDArray[Any],
+    out: NDArray[Any],
+    counts: NDArray[Any],
     tickets: Tickets,
     most: int,
     release: bool,

@@ -1,7 +1,13 @@
-"""Thresholds of a whole picture, found in its histogram: scikit-image's."""
+"""Thresholds of a whole picture, found in its histogram or its means: scikit-image's."""
 
 from __future__ import annotations
 
+import math
+import operator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,33 +21,50 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from gilfree.backends import Backend
 
-def threshold_otsu(
+    Formula = Callable[[NDArray[Any], NDArray[Any]], Any]
+
+# Images of more bytes than this are counted one after the other, each by all workers; smaller ones side by side.
+LARGE = 4 * _image.GRAIN
+MEMORY = 2**26  # bytes of counts that a stack may take at a time
+PART = 16384  # pixels whose sum is one partial result, as the kernels have it
+
+
+# --- public ----------------------------------------------------------------------------------------------------------
+
+
+def histogram(
     image: ArrayLike,
     nbins: int = 256,
     *,
+    per_image: bool = False,
     backend: str | None = None,
     threads: int | None = None,
     executor: Executor | None = None,
-) -> int | float:
-    """Threshold that separates the grey levels best (N. Otsu, 1979), as ``skimage.filters.threshold_otsu``.
+) -> tuple[NDArray[np.uint64], NDArray[Any]]:
+    """Number of pixels of each grey level, as ``skimage.exposure.histogram``.
 
-    Pixels above the threshold are one class, the others the other. The between-class variance is compared exactly,
-    in integers, so the answer is the optimum on images of any size; ties go to the lowest level.
+    Integer images have a bin for each level of their dtype (scikit-image's ``source_range="dtype"``), float images
+    ``nbins`` bins of one width from the lowest to the highest pixel (``source_range="image"``), the last of which has
+    both its edges. A constant float image lies in the middle of a range of width 1.
 
     Parameters
     ----------
     image : array_like of any shape
         Grey, of dtype uint8, uint16, float32 or float64; floats must be finite.
     nbins : int
-        Bins between the lowest and the highest pixel of a float image; integer images have one for each level.
+        Bins of a float image; of no meaning for integers.
+    per_image : bool
+        Whether ``image`` is a stack of images along its first axis, each of which has a histogram of its own.
     backend, threads, executor
         See ``gilfree.use``.
 
     Returns
     -------
-    int or float
-        A level for an integer image, the centre of a bin for a float one; a constant image's own value.
+    counts : ndarray of uint64, shape (bins,) or (images, bins)
+    centers : ndarray, shape (bins,), or (images, nbins) for a stack of float images
+        The levels, in int64, or the middles of the bins, in the dtype of the image.
 
     Raises
     ------
@@ -51,55 +74,693 @@ def threshold_otsu(
         For an empty image, a float image with NaN or infinity in it or whose range is beyond its dtype, ``nbins`` below
         1 or so many that no floats lie between two edges.
     """
-    array = _image.array(image)
-    if isinstance(nbins, bool) or not hasattr(nbins, "__index__"):
-        raise TypeError(f"nbins: got {type(nbins).__name__}, expected a positive integer")
-    if nbins < 1:
-        raise ValueError(f"nbins: got {nbins}, expected a positive integer")
-    if array.size == 0:
-        raise ValueError(f"image: got shape {array.shape}, expected at least one pixel")
+    array = _checked(image, per_image)
+    nbins = _positive(nbins, "nbins")
+    engine = _engine(backend, threads, executor)
+    stack = _rows(array, per_image)
+    if stack.dtype.kind == "u":
+        counts = np.concatenate([_count_levels(engine, part) for part in _batches(stack, _levels(stack))])
+        centers: NDArray[Any] = np.arange(counts.shape[1])
+        return (counts if per_image else counts[0]), centers
+    bounds = _finite_bounds(engine, stack)
+    constant = bounds[:, 0] == bounds[:, 1]
+    half = stack.dtype.type(0.5)
+    bounds[constant] += np.array([-half, half])
+    edges = _edges(bounds, nbins)
+    counts = _count_bins(engine, stack, edges)
+    centers = _middles(edges)
+    return (counts, centers) if per_image else (counts[0], centers[0])
+
+
+def threshold_otsu(
+    image: ArrayLike | None = None,
+    nbins: int = 256,
+    *,
+    hist: Any = None,
+    per_image: bool = False,
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> Any:
+    """Threshold that separates the grey levels best (N. Otsu, 1979), as ``skimage.filters.threshold_otsu``.
+
+    Pixels above the threshold are one class, the others the other. The between-class variance is compared exactly,
+    in integers, so the answer is the optimum on images of any size; ties go to the lowest level.
+
+    Parameters
+    ----------
+    image : array_like of any shape, optional
+        Grey, of dtype uint8, uint16, float32 or float64; floats must be finite.
+    nbins : int
+        Bins between the lowest and the highest pixel of a float image; integer images have one for each level.
+    hist : array_like, or pair of them, optional
+        The histogram, in place of an image: counts, or counts and the centres of the bins.
+    per_image : bool
+        Whether ``image`` is a stack of images along its first axis, each of which gets a threshold of its own.
+    backend, threads, executor
+        See ``gilfree.use``.
+
+    Returns
+    -------
+    int or float, or ndarray of them
+        A level for an integer image, the centre of a bin for a float one; a constant image's own value.
+
+    Raises
+    ------
+    TypeError
+        For another dtype, or ``nbins`` that is no int.
+    ValueError
+        For an empty image, a float image with NaN or infinity in it or whose range is beyond its dtype, ``nbins`` below
+        1 or so many that no floats lie between two edges; for neither image nor histogram, or one that is none.
+    """
+
+    def formula(counts: NDArray[Any], centers: NDArray[Any]) -> Any:
+        return centers[_otsu_at(counts, centers)].item()
+
+    return _chosen(formula, image, nbins, hist, per_image, backend, threads, executor)
+
+
+def threshold_multiotsu(
+    image: ArrayLike | None = None,
+    classes: int = 3,
+    nbins: int = 256,
+    *,
+    hist: Any = None,
+    per_image: bool = False,
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> NDArray[Any]:
+    """Thresholds that separate the grey levels into classes best, as ``skimage.filters.threshold_multiotsu``.
+
+    The sum of the between-class variances (P.-S. Liao, T.-S. Chen and P.-C. Chung, 2001) is at its true maximum, and
+    of thresholds that are equally good the lowest win. It is found by dynamic programming over the levels that occur,
+    in a time that grows little faster than their number, where a search through all choices grows with its power. So
+    16 bits and many classes are no trouble. scikit-image counts in float32 and takes the lowest level for the one
+    above it; where that decides, its thresholds differ from these.
+
+    Parameters
+    ----------
+    image : array_like of any shape, optional
+        Grey, of dtype uint8, uint16, float32 or float64; floats must be finite.
+    classes : int
+        How many classes, from 2 on: one more than thresholds.
+    nbins : int
+        Bins between the lowest and the highest pixel of a float image; integer images have one for each level.
+    hist : array_like, or pair of them, optional
+        The histogram, in place of an image: counts, or counts and the centres of the bins, which lie evenly.
+    per_image : bool
+        Whether ``image`` is a stack of images along its first axis, each of which gets thresholds of its own.
+    backend, threads, executor
+        See ``gilfree.use``.
+
+    Returns
+    -------
+    ndarray, shape (classes - 1,) or (images, classes - 1)
+        Levels, or centres of bins, in ascending order.
+
+    Raises
+    ------
+    TypeError
+        For another dtype, or ``classes`` or ``nbins`` that is no int.
+    ValueError
+        For fewer levels than classes; ``classes`` below 2; and as ``threshold_otsu``.
+    """
+    classes = _positive(classes, "classes")
+    if classes < 2:
+        raise ValueError(f"classes: got {classes}, expected at least 2")
+
+    def formula(counts: NDArray[Any], centers: NDArray[Any]) -> Any:
+        return centers[_multiotsu(counts, classes)]
+
+    found: NDArray[Any] = _chosen(formula, image, nbins, hist, per_image, backend, threads, executor)
+    return found
+
+
+def threshold_yen(
+    image: ArrayLike | None = None,
+    nbins: int = 256,
+    *,
+    hist: Any = None,
+    per_image: bool = False,
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> Any:
+    """Threshold of the largest correlation (J. C. Yen, F. J. Chang and S. Chang, 1995), as scikit-image's.
+
+    Computed from the counts in float32, as ``skimage.filters.threshold_yen`` does, whose value it has.
+
+    Parameters
+    ----------
+    image : array_like of any shape, optional
+        Grey, of dtype uint8, uint16, float32 or float64; floats must be finite.
+    nbins : int
+        Bins between the lowest and the highest pixel of a float image; integer images have one for each level.
+    hist : array_like, or pair of them, optional
+        The histogram, in place of an image: counts, or counts and the centres of the bins.
+    per_image : bool
+        Whether ``image`` is a stack of images along its first axis, each of which gets a threshold of its own.
+    backend, threads, executor
+        See ``gilfree.use``.
+
+    Returns
+    -------
+    int or float, or ndarray of them
+        A level for an integer image, the centre of a bin for a float one; a constant image's own value.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As ``threshold_otsu``.
+    """
+
+    def formula(counts: NDArray[Any], centers: NDArray[Any]) -> Any:
+        return centers[_yen(counts)].item()
+
+    return _chosen(formula, image, nbins, hist, per_image, backend, threads, executor)
+
+
+def threshold_isodata(
+    image: ArrayLike | None = None,
+    nbins: int = 256,
+    return_all: bool = False,
+    *,
+    hist: Any = None,
+    per_image: bool = False,
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> Any:
+    """Threshold midway between the means of the two classes (T. W. Ridler and S. Calvard, 1978), as scikit-image's.
+
+    The lowest level that is no higher than half the sum of both means, and nearer to it than the next bin is. Sums are
+    exact; ``skimage.filters.threshold_isodata`` counts in float32, so beyond 16 million pixels it may differ a little.
+
+    Parameters
+    ----------
+    image : array_like of any shape, optional
+        Grey, of dtype uint8, uint16, float32 or float64; floats must be finite.
+    nbins : int
+        Bins between the lowest and the highest pixel of a float image; integer images have one for each level.
+    return_all : bool
+        Whether to return all such levels, in an array, and not the lowest alone.
+    hist : array_like, or pair of them, optional
+        The histogram, in place of an image: counts, or counts and the centres of the bins.
+    per_image : bool
+        Whether ``image`` is a stack of images along its first axis, each of which gets a threshold of its own.
+    backend, threads, executor
+        See ``gilfree.use``.
+
+    Returns
+    -------
+    int or float, or ndarray of them
+        A level for an integer image, the centre of a bin for a float one; a constant image's own value.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As ``threshold_otsu``; ValueError for both ``return_all`` and ``per_image``, and where no centre of a given
+        histogram will do.
+    """
+    if return_all and per_image:
+        raise ValueError("return_all: got True with per_image=True, expected one of the two: lengths would differ")
+
+    def formula(counts: NDArray[Any], centers: NDArray[Any]) -> Any:
+        found = _isodata(counts, centers)
+        if return_all:
+            return found
+        if not found.size:
+            raise ValueError("hist: got centres none of which is midway between the means, expected others")
+        return found[0].item()
+
+    return _chosen(formula, image, nbins, hist, per_image, backend, threads, executor)
+
+
+def threshold_minimum(
+    image: ArrayLike | None = None,
+    nbins: int = 256,
+    max_num_iter: int = 10000,
+    *,
+    hist: Any = None,
+    per_image: bool = False,
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> Any:
+    """Lowest point between the two peaks of the smoothed histogram (J. Prewitt and M. Mendelsohn, 1966).
+
+    As ``skimage.filters.threshold_minimum``: means of three neighbours, in float32, are taken until no more than two
+    peaks are left.
+
+    Parameters
+    ----------
+    image : array_like of any shape, optional
+        Grey, of dtype uint8, uint16, float32 or float64; floats must be finite.
+    nbins : int
+        Bins between the lowest and the highest pixel of a float image; integer images have one for each level.
+    max_num_iter : int
+        How often to smooth at most.
+    hist : array_like, or pair of them, optional
+        The histogram, in place of an image: counts, or counts and the centres of the bins.
+    per_image : bool
+        Whether ``image`` is a stack of images along its first axis, each of which gets a threshold of its own.
+    backend, threads, executor
+        See ``gilfree.use``.
+
+    Returns
+    -------
+    int or float, or ndarray of them
+        A level for an integer image, the centre of a bin for a float one.
+
+    Raises
+    ------
+    RuntimeError
+        If there are no two peaks, or not after ``max_num_iter`` times.
+    TypeError, ValueError
+        As ``threshold_otsu``.
+    """
+    times = _positive(max_num_iter, "max_num_iter")
+
+    def formula(counts: NDArray[Any], centers: NDArray[Any]) -> Any:
+        return centers[_minimum(counts, times)].item()
+
+    return _chosen(formula, image, nbins, hist, per_image, backend, threads, executor)
+
+
+def threshold_triangle(
+    image: ArrayLike,
+    nbins: int = 256,
+    *,
+    per_image: bool = False,
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> Any:
+    """Level farthest from the line between a histogram's peak and its end (G. Zack and others, 1977).
+
+    As ``skimage.filters.threshold_triangle``, on the side of the longer tail.
+
+    Parameters
+    ----------
+    image : array_like of any shape
+        Grey, of dtype uint8, uint16, float32 or float64; floats must be finite.
+    nbins : int
+        Bins between the lowest and the highest pixel of a float image; integer images have one for each level.
+    per_image : bool
+        Whether ``image`` is a stack of images along its first axis, each of which gets a threshold of its own.
+    backend, threads, executor
+        See ``gilfree.use``.
+
+    Returns
+    -------
+    int or float, or ndarray of them
+        A level for an integer image, the centre of a bin for a float one; a constant image's own value.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As ``threshold_otsu``.
+    """
+
+    def formula(counts: NDArray[Any], centers: NDArray[Any]) -> Any:
+        return centers[_triangle(counts)].item()
+
+    return _chosen(formula, image, nbins, None, per_image, backend, threads, executor)
+
+
+def threshold_mean(
+    image: ArrayLike,
+    *,
+    per_image: bool = False,
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> Any:
+    """Mean of the pixels, as ``skimage.filters.threshold_mean`` (C. A. Glasbey, 1993).
+
+    Exact for integers but for the rounding of the division, and the same bits for floats, which are added in double
+    precision.
+
+    Parameters
+    ----------
+    image : array_like of any shape
+        Grey, of dtype uint8, uint16, float32 or float64; floats must be finite.
+    per_image : bool
+        Whether ``image`` is a stack of images along its first axis, each of which gets a mean of its own.
+    backend, threads, executor
+        See ``gilfree.use``.
+
+    Returns
+    -------
+    float, or ndarray of float64
+
+    Raises
+    ------
+    TypeError
+        For another dtype.
+    ValueError
+        For an empty image, or a float image with NaN or infinity in it or whose sum is beyond float64.
+    """
+    array = _checked(image, per_image)
+    engine = _engine(backend, threads, executor)
+    stack = _rows(array, per_image)
+    images = len(stack)
+    sums, _ = _sums_below(engine, stack, range(images), [0] * images, [math.inf] * images)
+    if not np.isfinite(sums).all():
+        raise ValueError("image: got NaN or infinity in it or a sum beyond float64, expected finite pixels")
+    means = [total / stack.shape[1] for total in sums]
+    return np.array(means) if per_image else means[0]
+
+
+def threshold_li(
+    image: ArrayLike,
+    *,
+    tolerance: float | None = None,
+    initial_guess: float | Callable[[NDArray[Any]], float] | None = None,
+    per_image: bool = False,
+    backend: str | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> Any:
+    """Threshold of the least cross entropy (C. H. Li and P. K. S. Tam, 1998), as ``skimage.filters.threshold_li``.
+
+    From a guess on, the next threshold is the logarithmic mean of the means of both sides, until it hardly moves.
+    Integer images need their histogram alone; float images are read once a step, and the means, summed in double
+    precision, have the same bits with any number of threads.
+
+    Parameters
+    ----------
+    image : array_like of any shape
+        Grey, of dtype uint8, uint16, float32 or float64. NaN and infinities are left out, unless there is nothing else.
+    tolerance : float, optional
+        Stop when a step is no longer than this; by default, half the least difference of two pixels of a float image,
+        and half a level of an integer one.
+    initial_guess : float or callable, optional
+        Where to begin: a value within the range of the image; or a function of the pixels less the lowest one, that
+        returns such a difference. The mean by default.
+    per_image : bool
+        Whether ``image`` is a stack of images along its first axis, each of which gets a threshold of its own.
+    backend, threads, executor
+        See ``gilfree.use``.
+
+    Returns
+    -------
+    float, or ndarray of float64
+        A constant image's own value; NaN if there is nothing but NaN, 0 if both infinities and no number.
+
+    Raises
+    ------
+    TypeError
+        For another dtype, a ``tolerance`` that is no real number, an ``initial_guess`` that is not callable either.
+    ValueError
+        For an empty image, a range beyond its dtype, a negative ``tolerance``, an ``initial_guess`` out of range.
+    """
+    array = _checked(image, per_image)
+    if tolerance is not None:
+        tolerance = _image.number(tolerance, "tolerance")
+        if tolerance < 0:
+            raise ValueError(f"tolerance: got {tolerance}, expected at least 0")
+    if initial_guess is not None and not callable(initial_guess):
+        initial_guess = _image.number(initial_guess, "initial_guess")
+    engine = _engine(backend, threads, executor)
+    stack = _rows(array, per_image)
+    rule = _Li(tolerance or None, initial_guess)
+    if stack.dtype.kind == "u":
+        counted = _counted(engine, stack, 256)
+        found = [rule.of_levels(*pair, stack[i]) for i, pair in enumerate(counted)]
+    else:
+        found = rule.of_floats(engine, stack)
+    return np.array(found) if per_image else found[0]
+
+
+# --- pictures in, counts out -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Engine:
+    """Who works: a backend, and how many threads of which executor."""
+
+    backend: Backend
+    threads: int | None
+    executor: Executor | None
+
+    def run(
+        self,
+        name: str,
+        *buffers: Any,
+        units: int,
+        size: int,
+        private: Callable[[], tuple[Any, ...]] = tuple,
+    ) -> list[tuple[Any, ...]]:
+        """Run the door of that name over so many units of ``size`` bytes each."""
+        grain = max(1, _image.GRAIN // size)
+        return parallel.run(
+            self.backend,
+            getattr(backends.kernels("pixels", self.backend.name), name),
+            *buffers,
+            units=units,
+            grain=grain,
+            pause=max(1, _image.PAUSE * _image.GRAIN // (grain * size)),
+            threads=self.threads,
+            executor=self.executor,
+            private=private,
+        )
+
+
+def _engine(backend: str | None, threads: int | None, executor: Executor | None) -> _Engine:
     row = backends.resolve(backend)
     parallel.check(threads, executor)
+    return _Engine(row, threads, executor)
+
+
+def _positive(number: object, argument: str) -> int:
+    if isinstance(number, bool) or not hasattr(number, "__index__"):
+        raise TypeError(f"{argument}: got {type(number).__name__}, expected a positive integer")
+    found = operator.index(number)
+    if found < 1:
+        raise ValueError(f"{argument}: got {found}, expected a positive integer")
+    return found
+
+
+def _checked(image: ArrayLike, per_image: bool) -> NDArray[Any]:
+    array = _image.array(image)
+    if per_image and array.ndim == 0:
+        raise ValueError("image: got shape (), expected a stack of images along the first axis")
+    if array.size == 0:
+        raise ValueError(f"image: got shape {array.shape}, expected at least one pixel")
+    return array
+
+
+def _rows(array: NDArray[Any], per_image: bool) -> NDArray[Any]:
+    """The pixels of each image as a row; one row without ``per_image``."""
+    if per_image:
+        stack: NDArray[Any] = in_c_order(array, array.dtype).reshape(len(array), -1)
+        return stack
     # Counting asks for no order.
-    flat = (array if packed(array) else in_c_order(array, array.dtype)).ravel("K")
-    if flat.dtype.kind == "u":
-        levels = int(np.iinfo(flat.dtype).max) + 1
-        counted = _image.run(
-            row, "histogram", flat, threads=threads, executor=executor, private=lambda: (np.zeros(levels, np.uint64),)
-        )
-        return _otsu(_total(counted))
+    flat: NDArray[Any] = (array if packed(array) else in_c_order(array, array.dtype)).ravel("K")
+    return flat[np.newaxis]
 
-    first = flat[0]
-    found = _image.run(
-        row, "extent", flat, threads=threads, executor=executor, private=lambda: (np.full(2, first, flat.dtype),)
+
+def _levels(stack: NDArray[Any]) -> int:
+    return int(np.iinfo(stack.dtype).max) + 1
+
+
+def _batches(stack: NDArray[Any], bins: int) -> Iterator[NDArray[Any]]:
+    """Parts of a stack whose counts fit ``MEMORY``."""
+    step = max(1, MEMORY // (8 * bins))
+    for first in range(0, len(stack), step):
+        yield stack[first : first + step]
+
+
+def _side_by_side(stack: NDArray[Any]) -> bool:
+    return len(stack) > 1 and stack[0].nbytes <= LARGE
+
+
+def _count_levels(engine: _Engine, stack: NDArray[Any]) -> NDArray[np.uint64]:
+    levels = _levels(stack)
+    if _side_by_side(stack):
+        counts = np.zeros((len(stack), levels), np.uint64)
+        engine.run("histograms", stack, counts, units=len(stack), size=stack[0].nbytes)
+        return counts
+    return np.array([_total(_each_pixel(engine, "histogram", image, (levels, np.uint64))) for image in stack])
+
+
+def _count_bins(engine: _Engine, stack: NDArray[Any], edges: NDArray[Any]) -> NDArray[np.uint64]:
+    nbins = edges.shape[1] - 1
+    if _side_by_side(stack):
+        counts = np.zeros((len(stack), nbins), np.uint64)
+        engine.run("histograms_real", stack, edges, counts, units=len(stack), size=stack[0].nbytes)
+        return counts
+    pairs = zip(stack, edges, strict=True)
+    return np.array([_total(_each_pixel(engine, "histogram_real", *pair, (nbins, np.uint64))) for pair in pairs])
+
+
+def _each_pixel(engine: _Engine, name: str, image: NDArray[Any], *rest: Any) -> list[tuple[Any, ...]]:
+    """Run a door over the pixels of one image; last comes the shape and dtype of what each worker has of its own."""
+    *buffers, (shape, dtype) = rest
+    return engine.run(
+        name,
+        image,
+        *buffers,
+        units=image.size,
+        size=image.itemsize,
+        private=lambda: (np.zeros(shape, dtype),),
     )
-    bounds = np.array([buffers[0] for buffers in found])
-    low, high = bounds.min(), bounds.max()
-    if not np.isfinite(low) or not np.isfinite(high):
+
+
+def _total(counted: list[tuple[Any, ...]]) -> NDArray[np.uint64]:
+    total: NDArray[np.uint64] = np.add.reduce([buffers[0] for buffers in counted], dtype=np.uint64)
+    return total
+
+
+def _bounds(engine: _Engine, stack: NDArray[Any]) -> NDArray[Any]:
+    """Lowest and highest pixel of each float image; NaN for both where there is one."""
+    bounds = np.repeat(stack[:, :1], 2, axis=1)
+    if _side_by_side(stack):
+        engine.run("extents", stack, bounds, units=len(stack), size=stack[0].nbytes)
+        return bounds
+    for i, image in enumerate(stack):
+        bounds[i] = _extent(engine, image)
+    return bounds
+
+
+def _extent(engine: _Engine, image: NDArray[Any]) -> tuple[Any, Any]:
+    found = engine.run(
+        "extent", image, units=image.size, size=image.itemsize, private=lambda: (np.full(2, image[0], image.dtype),)
+    )
+    each = np.array([buffers[0] for buffers in found])
+    return each[:, 0].min(), each[:, 1].max()
+
+
+def _finite_bounds(engine: _Engine, stack: NDArray[Any]) -> NDArray[Any]:
+    bounds = _bounds(engine, stack)
+    if not np.isfinite(bounds).all():
         raise ValueError("image: got NaN or infinity in it, expected finite pixels")
-    if low == high:
-        return float(low) + 0.0  # zeros of both signs are one value
     with np.errstate(over="ignore"):
-        span = high - low
-    if not np.isfinite(span):
-        raise ValueError(f"image: got pixels from {low} to {high}, a range beyond {flat.dtype}; expected a finite one")
-    edges = np.linspace(low, high, nbins + 1, dtype=flat.dtype)
-    if not (edges[:-1] < edges[1:]).all():
-        raise ValueError(f"nbins: got {nbins}, more than there are numbers of {flat.dtype} from {low} to {high}")
-    counted = _image.run(
-        row,
-        "histogram_real",
-        flat,
-        edges,
-        threads=threads,
-        executor=executor,
-        private=lambda: (np.zeros(nbins, np.uint64),),
-    )
-    best = _otsu(_total(counted))
-    return float((edges[best] + edges[best + 1]) / 2)
+        beyond = ~np.isfinite(bounds[:, 1] - bounds[:, 0])
+    if beyond.any():
+        low, high = bounds[np.argmax(beyond)]
+        raise ValueError(f"image: got pixels from {low} to {high}, a range beyond {stack.dtype}; expected a finite one")
+    return bounds
 
 
-def _otsu(counts: NDArray[np.uint64]) -> int:
+def _edges(bounds: NDArray[Any], nbins: int, ignored: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Edges of the bins of each image, evenly spaced; what becomes of the ``ignored`` is of no interest."""
+    edges: NDArray[Any] = np.linspace(bounds[:, 0], bounds[:, 1], nbins + 1, axis=-1, dtype=bounds.dtype)
+    narrow = ~(edges[:, :-1] < edges[:, 1:]).all(axis=1)
+    if ignored is not None:
+        narrow &= ~ignored
+    if narrow.any():
+        low, high = bounds[np.argmax(narrow)]
+        raise ValueError(f"nbins: got {nbins}, more than there are numbers of {bounds.dtype} from {low} to {high}")
+    return np.ascontiguousarray(edges)
+
+
+def _middles(edges: NDArray[Any]) -> NDArray[Any]:
+    with np.errstate(over="ignore"):
+        found: NDArray[Any] = (edges[..., :-1] + edges[..., 1:]) / 2
+    # A sum may be beyond the dtype where its half is not.
+    return np.where(np.isfinite(found), found, edges[..., :-1] / 2 + edges[..., 1:] / 2)
+
+
+def _counted(engine: _Engine, stack: NDArray[Any], nbins: int) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Counts and centres of the bins of each image, from the first that is not empty to the last."""
+    if stack.dtype.kind == "u":
+        for part in _batches(stack, _levels(stack)):
+            for counts in _count_levels(engine, part):
+                present = np.flatnonzero(counts)
+                first, last = int(present[0]), int(present[-1])
+                yield counts[first : last + 1], np.arange(first, last + 1)
+        return
+    bounds = _finite_bounds(engine, stack)
+    constant = bounds[:, 0] == bounds[:, 1]
+    begin = 0
+    for part in _batches(stack, nbins):
+        here = slice(begin, begin + len(part))
+        begin += len(part)
+        # Not for one constant image: bins would have no width.
+        edges = _edges(bounds[here], nbins, constant[here])
+        found = _count_bins(engine, part, edges) if not constant[here].all() else edges
+        for counts, limits, one in zip(found, edges, constant[here], strict=True):
+            if one:
+                # Zeros of both signs are one value.
+                yield np.array([part.shape[1]], np.uint64), limits[:1] + 0
+            else:
+                yield counts, _middles(limits)
+
+
+def _chosen(
+    formula: Formula,
+    image: ArrayLike | None,
+    nbins: int,
+    hist: Any,
+    per_image: bool,
+    backend: str | None,
+    threads: int | None,
+    executor: Executor | None,
+) -> Any:
+    """What a formula makes of the counts of an image, of each of a stack, or of a histogram of the user's."""
+    nbins = _positive(nbins, "nbins")
+    if hist is not None:
+        if per_image:
+            raise ValueError("hist: got one with per_image=True, expected a stack of images")
+        counts, centers = _given(hist)
+        _engine(backend, threads, executor)
+        return formula(counts, centers)
+    if image is None:
+        raise ValueError("image, hist: got neither, expected one of the two")
+    array = _checked(image, per_image)
+    engine = _engine(backend, threads, executor)
+    found = [formula(*pair) for pair in _counted(engine, _rows(array, per_image), nbins)]
+    return np.array(found) if per_image else found[0]
+
+
+def _given(hist: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Counts and centres of a histogram of the user's, without the empty bins at both ends."""
+    if isinstance(hist, (tuple, list)) and len(hist) == 2 and np.ndim(hist[0]) == 1:
+        counts, centers = np.asarray(hist[0]), np.asarray(hist[1])
+    else:
+        counts = np.asarray(hist)
+        centers = np.arange(counts.size)
+    if counts.dtype.kind not in "uif" or centers.dtype.kind not in "uif":
+        raise TypeError(f"hist: got dtypes {counts.dtype} and {centers.dtype}, expected real numbers")
+    if counts.ndim != 1 or counts.shape != centers.shape:
+        raise ValueError(f"hist: got shapes {counts.shape} and {centers.shape}, expected one axis and as many centres")
+    if not np.isfinite(counts).all() or not (counts >= 0).all() or not (counts > 0).any():
+        raise ValueError("hist: got counts that are negative, not finite or all zero, expected numbers of pixels")
+    present = np.flatnonzero(counts)
+    whole = slice(present[0], present[-1] + 1)
+    counts = counts[whole]
+    if counts.dtype.kind != "f" or (counts == np.rint(counts)).all():
+        counts = counts.astype(np.uint64)
+    return counts, centers[whole]
+
+
+def _whole(counts: NDArray[Any]) -> NDArray[np.uint64]:
+    """Counts as integers: shares of a whole as so many parts in a trillion, none of which vanishes."""
+    if counts.dtype.kind == "u":
+        return counts
+    parts = np.rint(counts * (2.0**40 / counts.sum(dtype=np.float64)))
+    return np.where(counts > 0, np.maximum(parts, 1), 0).astype(np.uint64)
+
+
+# --- formulas over counts --------------------------------------------------------------------------------------------
+
+
+def _otsu_at(counts: NDArray[Any], centers: NDArray[Any]) -> int:
+    """The bin of Otsu's threshold. Evenly spaced bins may as well be numbers from 0 on; others are what they are."""
+    if len(counts) < 3:
+        return 0
+    steps = np.diff(centers)
+    if (abs(steps - steps[0]) <= 1e-3 * abs(steps[0])).all():
+        return otsu(_whole(counts))
+    weights, sums = np.cumsum(counts, dtype=np.float64), np.cumsum(counts * centers, dtype=np.float64)
+    w, s = weights[:-1], sums[:-1]
+    return int(np.argmax((weights[-1] * s - w * sums[-1]) ** 2 / (w * (weights[-1] - w))))
+
+
+def otsu(counts: NDArray[np.uint64]) -> int:
     """The lowest level t that maximises the variance between the levels up to t and those above.
 
     With weights w and sums s of the lower class and W and S of all, that variance is proportional to
@@ -125,6 +786,357 @@ def _otsu(counts: NDArray[np.uint64]) -> int:
     return int(present[best])
 
 
-def _total(counted: list[tuple[Any, ...]]) -> NDArray[np.uint64]:
-    total: NDArray[np.uint64] = np.add.reduce([buffers[0] for buffers in counted], dtype=np.uint64)
+def _multiotsu(counts: NDArray[Any], classes: int) -> NDArray[np.intp]:
+    """The last level of each class but the highest, for the largest sum of s**2 / w over the classes.
+
+    Levels are counted from near their mean, so that the sum is the variance between the classes and little else. As
+    for two classes, doubles find the choices that may be best, and fractions of integers choose.
+    """
+    present = np.flatnonzero(counts)
+    n = len(present)
+    if n < classes:
+        raise ValueError(f"image: got {n} different levels or bins, expected at least as many as classes ({classes})")
+    if n == classes:
+        return present[:-1]
+    each = _whole(counts)[present].astype(np.int64)
+    centre = round(sum(map(operator.mul, present.tolist(), each.tolist())) / int(each.sum()))
+    weights = np.concatenate([[0], np.cumsum(each)])
+    sums = np.concatenate([[0], np.cumsum(each * (present - centre))])
+    w, s = weights.astype(np.float64), sums.astype(np.float64)
+
+    def worth(i: Any, j: Any) -> Any:
+        """Of the levels [i, j) as one class."""
+        part = s[j] - s[i]
+        return part * part / (w[j] - w[i])
+
+    # best[k][i] is the most that the levels from the i-th on are worth in k classes.
+    best = [np.zeros(0), worth(np.arange(n), n)]
+    for k in range(2, classes):
+        best.append(_best_splits(worth, best[-1], n, k))
+
+    def cuts(i: int, k: int, value: float, least: float) -> Iterator[tuple[int, ...]]:
+        """All ways to begin k - 1 further classes that are worth at least so much, the lowest first."""
+        if k == 1:
+            yield ()
+            return
+        j = np.arange(i + 1, n - k + 2)
+        first = value + worth(i, j)
+        for place in np.flatnonzero(first + best[k - 1][j] >= least).tolist():
+            for rest in cuts(int(j[place]), k - 1, float(first[place]), least):
+                yield (int(j[place]), *rest)
+
+    j = np.arange(1, n - classes + 2)
+    most = float((worth(0, j) + best[classes - 1][j]).max())
+    # Only a histogram with symmetries has more than a few that are equally good.
+    near = list(islice(cuts(0, classes, 0.0, most * (1 - 1e-12)), 1000))
+    winner = near[0] if len(near) == 1 else max(near, key=lambda found: _exact_worth(weights, sums, found))
+    found: NDArray[np.intp] = present[np.array(winner) - 1]
+    return found
+
+
+def _exact_worth(weights: NDArray[Any], sums: NDArray[Any], cuts: tuple[int, ...]) -> Fraction:
+    total = Fraction(0)
+    begin = 0
+    for end in (*cuts, len(weights) - 1):
+        total += Fraction((int(sums[end]) - int(sums[begin])) ** 2, int(weights[end]) - int(weights[begin]))
+        begin = end
     return total
+
+
+def _best_splits(worth: Callable[[Any, Any], Any], fewer: NDArray[Any], n: int, k: int) -> NDArray[Any]:
+    """For each i, the most over j of worth(i, j) + fewer[j].
+
+    The best j grows with i, so what is known of every second i narrows the search for those between: rounds of half
+    the step each, of which all look at about n choices.
+    """
+    rows = n - k + 1
+    best = np.empty(rows)
+    place = np.empty(rows, np.intp)
+    step = 1 << max(0, rows.bit_length() - 1)
+    while step:
+        i = np.arange(step - 1, rows, 2 * step)
+        low, high = i + 1, np.full(len(i), rows)
+        known = i - step >= 0
+        low[known] = np.maximum(low[known], place[i[known] - step])
+        known = i + step < rows
+        high[known] = place[i[known] + step]
+        lengths = high - low + 1
+        starts = np.cumsum(lengths) - lengths
+        j = np.arange(int(lengths.sum())) - np.repeat(starts - low, lengths)
+        values = worth(np.repeat(i, lengths), j) + fewer[j]
+        best[i] = np.maximum.reduceat(values, starts)
+        at = np.flatnonzero(values == np.repeat(best[i], lengths))
+        place[i] = j[at[np.searchsorted(at, starts)]]
+        step //= 2
+    return best
+
+
+def _yen(counts: NDArray[Any]) -> int:
+    if len(counts) == 1:
+        return 0
+    weights = counts.astype(np.float32)
+    share = weights / weights.sum()
+    squares = share**2
+    below = np.cumsum(share)[:-1]
+    below_squares = np.cumsum(squares)[:-1]
+    above_squares = np.cumsum(squares[::-1])[::-1][1:]
+    # Where a share is lost beside the others, so is the logarithm.
+    with np.errstate(all="ignore"):
+        inverse = np.float32(1) / (below_squares * above_squares)
+        return int(np.argmax(np.log(inverse * (below * (np.float32(1) - below)) ** 2)))
+
+
+def _isodata(counts: NDArray[Any], centers: NDArray[Any]) -> NDArray[Any]:
+    if len(counts) == 1:
+        return centers
+    weights = np.cumsum(counts, dtype=np.float64)
+    sums = np.cumsum(counts * centers.astype(np.float64))
+    lower = sums[:-1] / weights[:-1]
+    higher = (sums[-1] - sums[:-1]) / (weights[-1] - weights[:-1])
+    distances = (lower + higher) / 2 - centers[:-1]
+    found: NDArray[Any] = centers[:-1][(distances >= 0) & (distances < centers[1] - centers[0])]
+    return found
+
+
+def _minimum(counts: NDArray[Any], times: int) -> int:
+    # Means of three as a running sum, each rounded to float32 and the ends repeated: scikit-image's, bit for bit, for
+    # in a flat stretch the last bit makes a peak.
+    smooth = counts.astype(np.float32)
+    padded, running = np.empty(len(smooth) + 2), np.empty(len(smooth))
+    peaks = np.zeros(0, np.intp)
+    left = times
+    while left > 0:
+        left -= 1
+        padded[1:-1] = smooth
+        padded[0], padded[-1] = smooth[0], smooth[-1]
+        running[0] = padded[0] + padded[1] + padded[2]
+        np.subtract(padded[3:], padded[:-3], out=running[1:])
+        smooth = (np.cumsum(running) / 3).astype(np.float32)
+        peaks = _peaks(smooth)
+        if len(peaks) < 3:
+            break
+    if len(peaks) != 2:
+        raise RuntimeError(f"image: got a histogram that is smoothed to {len(peaks)} peaks, expected two")
+    if left == 0:
+        raise RuntimeError(f"max_num_iter: got {times}, expected more: there are no two peaks yet")
+    return int(peaks[0] + np.argmin(smooth[peaks[0] : peaks[1] + 1]))
+
+
+def _peaks(values: NDArray[Any]) -> NDArray[np.intp]:
+    """Where values fall after they rose, the ends of plateaus among them; a fall at the very beginning counts."""
+    rising = values[1:] > values[:-1]
+    moves = np.flatnonzero(rising | (values[1:] < values[:-1]))
+    up = rising[moves]
+    turns = ~up
+    turns[1:] &= up[:-1]
+    return moves[turns]
+
+
+def _triangle(counts: NDArray[Any]) -> int:
+    if len(counts) == 1:
+        return 0
+    numbers = counts.astype(np.int64)
+    peak = int(np.argmax(numbers))
+    flip = peak < len(numbers) - 1 - peak
+    if flip:
+        numbers = numbers[::-1]
+        peak = len(numbers) - 1 - peak
+    height, width = float(numbers[peak]), float(peak)
+    # Divided by its length, as there: what is equally far but for rounding is decided by it.
+    length = np.sqrt(height**2 + width**2)
+    distance = height / length * np.arange(peak) - width / length * numbers[:peak]
+    found = int(np.argmax(distance))
+    return len(numbers) - 1 - found if flip else found
+
+
+def triangle_opencv(counts: NDArray[Any]) -> int:
+    """The triangle's threshold of 256 counts as ``cv2.threshold`` with ``THRESH_TRIANGLE`` has it.
+
+    The line begins one level outside the histogram, and the threshold lies one level before the farthest; -1 where
+    that is none.
+    """
+    numbers = counts.astype(np.int64)
+    present = np.flatnonzero(numbers)
+    last = len(numbers) - 1
+    left, right = max(0, int(present[0]) - 1), min(last, int(present[-1]) + 1)
+    peak = int(np.argmax(numbers))
+    flip = peak - left < right - peak
+    if flip:
+        numbers = numbers[::-1]
+        left, peak = last - right, last - peak
+    levels = np.arange(left + 1, peak + 1)
+    distance = int(numbers[peak]) * levels + (left - peak) * numbers[left + 1 : peak + 1]
+    farthest = left
+    # The line passes the origin, not its end: only what lies above it counts.
+    if distance.size and distance.max() > 0:
+        farthest = left + 1 + int(np.argmax(distance))
+    return last - (farthest - 1) if flip else farthest - 1
+
+
+# --- means by side ---------------------------------------------------------------------------------------------------
+
+
+def _sums_below(
+    engine: _Engine, stack: NDArray[Any], which: Any, low: Any, limits: Any
+) -> tuple[list[float], list[int]]:
+    """Sum and number of the pixels of some images that are, less ``low``, not above a limit each.
+
+    Parts of a fixed length are joined exactly: the bits depend on nothing but the pixels.
+    """
+    parts = -(-stack.shape[1] // PART)
+    sums, counts = np.empty((len(which), parts)), np.empty((len(which), parts))
+    engine.run(
+        "sums_below",
+        stack,
+        np.array(which, np.int64),
+        np.array(low, stack.dtype),
+        np.array(limits, np.float64),
+        sums,
+        counts,
+        units=sums.size,
+        size=PART * stack.itemsize,
+    )
+    totals = [math.fsum(row) if all(map(math.isfinite, row)) else math.nan for row in sums.tolist()]
+    return totals, [int(count) for count in counts.sum(axis=1)]
+
+
+Steps = Generator[float, tuple[float, int], float]
+
+
+@dataclass(frozen=True)
+class _Li:
+    """Li's iteration. Differences to the lowest pixel, whose logarithms exist, are what it works with."""
+
+    tolerance: float | None
+    guess: float | Callable[[NDArray[Any]], float] | None
+
+    def of_levels(self, counts: NDArray[Any], centers: NDArray[Any], image: NDArray[Any]) -> float:
+        """On an integer image, by its histogram."""
+        low = int(centers[0])
+        if len(counts) == 1:
+            return float(low)
+        weights = np.cumsum(counts).tolist()
+        sums = np.cumsum(counts * np.arange(len(counts), dtype=np.uint64)).tolist()
+        steps = self.steps(image, low, len(counts) - 1, sums[-1], lambda: 0.5, 0.5)
+        limit = next(steps)
+        while True:
+            level = math.floor(limit)
+            try:
+                limit = steps.send((sums[level], weights[level]))
+            except StopIteration as done:
+                return float(done.value + low)
+
+    def of_floats(self, engine: _Engine, stack: NDArray[Any]) -> list[float]:
+        """On float images, all at once: one pass over memory for a step of each that is still on its way."""
+        bounds = _bounds(engine, stack)
+        found: list[float] = bounds[:, 0].tolist()
+        odd = ~np.isfinite(bounds).all(axis=1)
+        for i in np.flatnonzero(odd).tolist():
+            found[i] = self._of_odd(engine, stack[i])
+        todo = np.flatnonzero(~odd & (bounds[:, 0] < bounds[:, 1])).tolist()
+        if not todo:
+            return [value + 0.0 for value in found]
+        with np.errstate(over="ignore"):
+            highest = bounds[:, 1] - bounds[:, 0]
+        if not np.isfinite(highest[todo]).all():
+            raise ValueError(f"image: got pixels whose range is beyond {stack.dtype}, expected a finite one")
+        low = bounds[:, 0]
+        totals, _ = _sums_below(engine, stack, todo, low[todo], [math.inf] * len(todo))
+        active: dict[int, tuple[Steps, float]] = {}
+        for i, total in zip(todo, totals, strict=True):
+            steps = self.steps(stack[i], low[i], float(highest[i]), total, *_closest(stack[i], low[i]))
+            active[i] = steps, next(steps)
+        while active:
+            which = list(active)
+            sums, counts = _sums_below(engine, stack, which, low[which], [active[i][1] for i in which])
+            for i, one, number in zip(which, sums, counts, strict=True):
+                steps = active[i][0]
+                try:
+                    active[i] = steps, steps.send((one, number))
+                except StopIteration as done:
+                    found[i] = float(done.value) + float(low[i])
+                    del active[i]
+        return found
+
+    def _of_odd(self, engine: _Engine, image: NDArray[Any]) -> float:
+        """On an image with NaN or infinity in it."""
+        numbers = image[~np.isnan(image)]
+        if not numbers.size:
+            return math.nan
+        if (numbers == numbers[0]).all():
+            return float(numbers[0])
+        numbers = numbers[np.isfinite(numbers)]
+        return self.of_floats(engine, numbers[np.newaxis])[0] if numbers.size else 0.0
+
+    def steps(
+        self,
+        image: NDArray[Any],
+        low: Any,
+        highest: float,
+        total: float,
+        tolerance: Callable[[], float],
+        most: float,
+    ) -> Steps:
+        """Yield a threshold, take sum and number of what is not above it, and so on; return the last threshold.
+
+        ``tolerance()`` is the default one, which is costly to know, and ``most`` is no less than it. Where no pixel
+        lies between two thresholds the next step is none, so that whether to take it need not be known.
+        """
+        threshold = self._first(image, low, highest, total)
+        before, number = -math.inf, -1
+        unsure = 0.0
+        while True:
+            part, count = yield threshold
+            if count in (number, image.size):
+                return threshold
+            if unsure and unsure <= tolerance():
+                return threshold
+            number = count
+            lower = np.float64(part / count)
+            if lower == 0:
+                return threshold
+            upper = np.float64((total - part) / (image.size - count))
+            before, threshold = threshold, float((lower - upper) / (np.log(lower) - np.log(upper)))
+            step = abs(threshold - before)
+            unsure = 0.0
+            if self.tolerance is not None:
+                if step <= self.tolerance:
+                    return threshold
+            elif step == 0:
+                return threshold
+            elif step <= most:
+                unsure = step
+
+    def _first(self, image: NDArray[Any], low: Any, highest: float, total: float) -> float:
+        if self.guess is None:
+            return total / image.size
+        if callable(self.guess):
+            threshold = float(self.guess(image - image.dtype.type(low)))
+            if not 0 <= threshold < highest:
+                raise ValueError(f"initial_guess: got {threshold} from it, expected from 0 to less than {highest}")
+            return threshold
+        threshold = self.guess - float(low)
+        if not 0 < threshold < highest:
+            raise ValueError(
+                f"initial_guess: got {self.guess}, expected between the lowest and the highest pixel,"
+                f" {low} and {float(low) + highest}"
+            )
+        return float(image.dtype.type(threshold))
+
+
+def _closest(image: NDArray[Any], low: Any) -> tuple[Callable[[], float], float]:
+    """Half the least difference of two pixels, when asked for, for it takes sorting; and of a few of them, at once."""
+
+    def of(pixels: NDArray[Any]) -> float:
+        gaps = np.diff(np.sort(pixels - low))
+        gaps = gaps[gaps > 0]
+        return float(gaps.min()) / 2 if gaps.size else math.inf
+
+    known: list[float] = []
+
+    def of_all() -> float:
+        if not known:
+            known.append(of(image))
+        return known[0]
+
+    return of_all, of(image[:: max(1, image.size // 4096)])

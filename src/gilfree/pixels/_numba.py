@@ -98,6 +98,32 @@ def _count_levels(image: Any, levels: int) -> Any:
     return counts
 
 
+def grayscale_histogram(image: Any, out: Any, counts: Any, first: int, last: int) -> None:
+    tally = np.zeros_like(counts)
+    for run in prange((last - first + RUN - 1) // RUN):
+        begin = first + run * RUN
+        end = min(begin + RUN, last)
+        _grayscale_run(image[begin:end].reshape(-1), image.shape[1], out[begin:end])
+        tally += _count_levels(out[begin:end], len(counts))
+    counts += tally
+
+
+def binarize(images: Any, out: Any, limits: Any, colours: Any, first: int, last: int) -> None:
+    length = images.shape[1]
+    for run in prange((last - first + RUN - 1) // RUN):
+        begin = first + run * RUN
+        end = min(begin + RUN, last)
+        while begin < end:
+            picture = begin // length
+            stop = min((picture + 1) * length, end)
+            source = images[picture][begin - picture * length : stop - picture * length]
+            target = out[picture][begin - picture * length : stop - picture * length]
+            limit, white, black = limits[picture], colours[picture, 0], colours[picture, 1]
+            for i in range(len(source)):
+                target[i] = white if source[i] > limit else black
+            begin = stop
+
+
 def extent(image: Any, bounds: Any, first: int, last: int) -> None:
     low, high, odd = bounds[0], bounds[1], 0
     for run in prange((last - first + RUN - 1) // RUN):
@@ -155,6 +181,226 @@ def _count_bins(image: Any, edges: Any) -> Any:
             i += 1
         counts[i] += np.uint64(1)
     return counts
+
+
+# --- histograms of many pictures, and sums by side -------------------------------------------------------------------
+
+
+def histograms(images: Any, counts: Any, first: int, last: int) -> None:
+    for i in prange(first, last):
+        counts[i] += _count_levels(images[i], counts.shape[1])
+
+
+def extents(images: Any, bounds: Any, first: int, last: int) -> None:
+    for i in prange(first, last):
+        low, high, odd = _extent_of(images[i])
+        bounds[i, 0] = np.nan if odd else low
+        bounds[i, 1] = np.nan if odd else high
+
+
+def histograms_real(images: Any, edges: Any, counts: Any, first: int, last: int) -> None:
+    for i in prange(first, last):
+        counts[i] += _count_bins(images[i], edges[i])
+
+
+PART, LANES = 16384, 32
+
+
+def sums_below(images: Any, which: Any, low: Any, limit: Any, sums: Any, counts: Any, first: int, last: int) -> None:
+    parts = sums.shape[1]
+    for unit in prange(first, last):
+        k, part = unit // parts, unit % parts
+        image = images[which[k]][part * PART : (part + 1) * PART]
+        sums[k, part], counts[k, part] = _sum_part(image, low[k], limit[k])
+
+
+@njit(nogil=True, error_model="numpy")
+def _sum_part(image: Any, low: Any, limit: float) -> Any:
+    """Lane by lane, and the lanes joined in pairs; a NaN is not above anything."""
+    sums, counts = np.zeros(LANES), np.zeros(LANES)
+    rows = len(image) // LANES
+    for row in range(rows):
+        for j in range(LANES):
+            value = np.float64(image[row * LANES + j] - low)
+            sums[j] += 0.0 if value > limit else value
+            counts[j] += 0.0 if value > limit else 1.0
+    for j in range(len(image) - rows * LANES):
+        value = np.float64(image[rows * LANES + j] - low)
+        sums[j] += 0.0 if value > limit else value
+        counts[j] += 0.0 if value > limit else 1.0
+    half = LANES // 2
+    while half > 0:
+        for j in range(half):
+            sums[j] += sums[half + j]
+            counts[j] += counts[half + j]
+        half //= 2
+    return sums[0], counts[0]
+
+
+# --- hysteresis ------------------------------------------------------------------------------------------------------
+
+
+def count_runs(image: Any, width: int, least: Any, runs: Any, first: int, last: int) -> None:
+    for line in prange(first, last):
+        pixels = image[line * width : (line + 1) * width]
+        found = 1 if pixels[0] >= least else 0
+        for i in range(1, len(pixels)):
+            found += pixels[i] >= least and not pixels[i - 1] >= least
+        runs[line] = found
+
+
+def find_runs(
+    image: Any,
+    width: int,
+    least: Any,
+    seed: Any,
+    begins: Any,
+    runs: Any,
+    parents: Any,
+    seeds: Any,
+    first: int,
+    last: int,
+) -> None:
+    for line in prange(first, last):
+        _runs_of(image[line * width : (line + 1) * width], least, seed, begins[line], runs, parents, seeds)
+
+
+@njit(nogil=True, error_model="numpy")
+def _runs_of(pixels: Any, least: Any, seed: Any, begin: int, runs: Any, parents: Any, seeds: Any) -> None:
+    run, inside = begin - 1, False
+    for i in range(len(pixels)):
+        if pixels[i] >= least:
+            if not inside:
+                run += 1
+                runs[run, 0], parents[run], seeds[run] = i, run, 0
+                inside = True
+            if pixels[i] >= seed:
+                seeds[run] = 1
+        elif inside:
+            runs[run, 1] = i
+            inside = False
+    if inside:
+        runs[run, 1] = len(pixels)
+
+
+def unite_runs(
+    begins: Any,
+    runs: Any,
+    parents: Any,
+    seeds: Any,
+    shape: Any,
+    width: int,
+    band: int,
+    flat: bool,
+    first: int,
+    last: int,
+) -> None:
+    for unit in prange(first, last):
+        _unite_band(begins, runs, parents, seeds, shape, width, band, flat, unit)
+
+
+@njit(nogil=True, error_model="numpy")
+def _unite_band(
+    begins: Any, runs: Any, parents: Any, seeds: Any, shape: Any, width: int, band: int, flat: bool, unit: int
+) -> None:
+    slab = shape[1:].prod()
+    for line in range(unit * band * slab, min((unit + 1) * band, shape[0]) * slab):
+        step = 1
+        for axis in range(len(shape) - 1, 0, -1):
+            if line // step % shape[axis] > 0:
+                _unite_lines(begins, runs, parents, seeds, line - step, line, width, flat)
+            step *= shape[axis]
+        if line // slab > unit * band:
+            _unite_lines(begins, runs, parents, seeds, line - slab, line, width, flat)
+
+
+def unite_bands(
+    begins: Any,
+    runs: Any,
+    parents: Any,
+    seeds: Any,
+    shape: Any,
+    width: int,
+    band: int,
+    flat: bool,
+    first: int,
+    last: int,
+) -> None:
+    # One step for all: sets grow together, so this is one thread's work.
+    for _ in prange(1):
+        _unite_pairs(begins, runs, parents, seeds, shape, width, band, flat, first, last)
+
+
+@njit(nogil=True, error_model="numpy")
+def _unite_pairs(
+    begins: Any,
+    runs: Any,
+    parents: Any,
+    seeds: Any,
+    shape: Any,
+    width: int,
+    band: int,
+    flat: bool,
+    first: int,
+    last: int,
+) -> None:
+    slab = shape[1:].prod()
+    for unit in range(first, last):
+        start = (unit + 1) * band * slab
+        for line in range(start, start + slab):
+            _unite_lines(begins, runs, parents, seeds, line - slab, line, width, flat)
+
+
+@njit(nogil=True, error_model="numpy")
+def _unite_lines(
+    begins: Any, runs: Any, parents: Any, seeds: Any, before: int, line: int, width: int, flat: bool
+) -> None:
+    a, b = begins[before], begins[line]
+    a_end, b_end = begins[before + 1], begins[line + 1]
+    if flat:
+        if a < a_end and b < b_end and runs[a_end - 1, 1] == width and runs[b, 0] == 0:
+            _unite(parents, seeds, a_end - 1, b)
+        return
+    while a < a_end and b < b_end:
+        if runs[a, 0] < runs[b, 1] and runs[b, 0] < runs[a, 1]:
+            _unite(parents, seeds, a, b)
+        if runs[a, 1] < runs[b, 1]:
+            a += 1
+        else:
+            b += 1
+
+
+@njit(nogil=True, error_model="numpy")
+def _unite(parents: Any, seeds: Any, a: int, b: int) -> None:
+    """Each step towards a root shortens the way for the next one."""
+    while parents[a] != a:
+        parents[a] = parents[parents[a]]
+        a = parents[a]
+    while parents[b] != b:
+        parents[b] = parents[parents[b]]
+        b = parents[b]
+    if a < b:
+        parents[b] = a
+        seeds[a] |= seeds[b]
+    elif b < a:
+        parents[a] = b
+        seeds[b] |= seeds[a]
+
+
+def paint_runs(begins: Any, runs: Any, parents: Any, seeds: Any, width: int, out: Any, first: int, last: int) -> None:
+    for line in prange(first, last):
+        _paint_line(out[line * width : (line + 1) * width], begins[line], begins[line + 1], runs, parents, seeds)
+
+
+@njit(nogil=True, error_model="numpy")
+def _paint_line(target: Any, begin: int, end: int, runs: Any, parents: Any, seeds: Any) -> None:
+    target[:] = 0
+    for run in range(begin, end):
+        root = run
+        while parents[root] != root:
+            root = parents[root]
+        if seeds[root]:
+            target[runs[run, 0] : runs[run, 1]] = 1
 
 
 # --- windows ---------------------------------------------------------------------------------------------------------
@@ -515,9 +761,20 @@ LOOPS = {
     "grayscale": grayscale,
     "threshold": threshold,
     "histogram": histogram,
+    "grayscale_histogram": grayscale_histogram,
     "extent": extent,
     "histogram_real": histogram_real,
+    "histograms": histograms,
+    "extents": extents,
+    "histograms_real": histograms_real,
+    "sums_below": sums_below,
+    "count_runs": count_runs,
+    "find_runs": find_runs,
+    "unite_runs": unite_runs,
+    "unite_bands": unite_bands,
+    "paint_runs": paint_runs,
     "windows": windows,
     "weighted": weighted,
+    "binarize": binarize,
 }
 __all__ = ["LOOPS", "numba"]
