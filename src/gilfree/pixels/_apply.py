@@ -9,7 +9,7 @@ import numpy as np
 
 from gilfree import backends, parallel
 from gilfree.arrays import check_out, in_c_order, packed
-from gilfree.pixels import _image
+from gilfree.pixels import _histograms, _image
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from gilfree.backends import Backend
+
+# What OpenCV finds in the histogram, by name, and in images of which dtypes.
+FOUND = {"otsu": (np.dtype(np.uint8), np.dtype(np.uint16)), "triangle": (np.dtype(np.uint8),)}
 
 KEEP = "pixel"
 # What a kind makes of a pixel above the threshold, and of any other: a constant, or the pixel itself.
@@ -31,7 +34,7 @@ KINDS = {
 
 def threshold(
     image: ArrayLike,
-    value: float,
+    value: float | str,
     *,
     maxval: float = 255,
     kind: str = "binary",
@@ -59,8 +62,13 @@ def threshold(
     ----------
     image : array_like of any shape
         Of dtype uint8, uint16, float32 or float64.
-    value, maxval : float
-        The threshold and the value of white; any finite or infinite number.
+    value : float, "otsu" or "triangle"
+        The threshold, any finite or infinite number; or what OpenCV's ``THRESH_OTSU`` (of uint8 and uint16) and
+        ``THRESH_TRIANGLE`` (of uint8) find in the histogram. Otsu's is compared exactly, where OpenCV's rounding may
+        choose another of two that are as good but for the 15th digit; a triangle's is not scikit-image's, for which
+        see ``threshold_triangle``.
+    maxval : float
+        The value of white; any finite or infinite number.
     kind : {"binary", "binary_inv", "trunc", "tozero", "tozero_inv"}
     out : ndarray, optional
         Array for the result, of the image's shape and dtype: the image itself, or one that shares no memory with it.
@@ -73,8 +81,8 @@ def threshold(
         For another dtype, of ``image`` or ``out``; a ``value`` or ``maxval`` that is no real number; a ``kind`` that is
         no string.
     ValueError
-        For an unknown kind; for NaN as ``value`` or ``maxval``; for ``out`` of another shape, read-only, or
-        overlapping ``image`` without being it.
+        For an unknown kind or name of a value, or an empty image beside a name; for NaN as ``value`` or ``maxval``; for
+        ``out`` of another shape, read-only, or overlapping ``image`` without being it.
     """
     if backend is None and threads is None and executor is None:
         small = _image.small_kernels()
@@ -83,7 +91,14 @@ def threshold(
             return made
     array = _image.array(image)
     _image.one_of(kind, KINDS, "kind")
-    limit, white = _image.number(value, "value"), _image.number(maxval, "maxval")
+    if isinstance(value, str):
+        _image.one_of(value, FOUND, "value")
+        if array.dtype not in FOUND[value]:
+            expected = " or ".join(map(str, FOUND[value]))
+            raise TypeError(f"image: got dtype {array.dtype}, expected {expected} for value={value!r}")
+    else:
+        limit = _image.number(value, "value")
+    white = _image.number(maxval, "maxval")
     row = backends.resolve(backend)
     parallel.check(threads, executor)
     if out is not None:
@@ -93,6 +108,9 @@ def threshold(
     same_order = out is not None and (out.flags.c_contiguous if source.flags.c_contiguous else out.flags.f_contiguous)
     fits = same_order and packed(out)
     result = out if out is not None and fits else np.empty_like(source)
+    if isinstance(value, str):
+        counts, _ = _histograms.histogram(source, backend=row.name, threads=threads, executor=executor)
+        limit = float(_histograms.otsu(counts) if value == "otsu" else _histograms.triangle_opencv(counts))
     if source.size:
         _apply(row, source.ravel("K"), result.reshape(-1, order="A"), limit, white, kind, threads, executor)
     return _image.deliver(result, out)

@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 
 from gilfree._tickets import Tickets
 
-def grayscale(image: NDArray[Any], out: NDArray[Any], tickets: Tickets, most: int, release: bool, /) -> bool: ...
+def grayscale(
+    image: NDArray[Any], out: NDArray[Any], backwards: bool, tickets: Tickets, most: int, release: bool, /
+) -> bool: ...
 def threshold(
     image: NDArray[Any],
     out: NDArray[Any],

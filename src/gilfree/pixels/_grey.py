@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 def grayscale(
     image: ArrayLike,
     *,
+    order: str = "RGB",
     out: NDArray[Any] | None = None,
     backend: str | None = None,
     threads: int | None = None,
     executor: Executor | None = None,
 ) -> NDArray[Any]:
-    """Grey of an RGB or RGBA image, with OpenCV's weights and rounding (``cv2.cvtColor`` with ``COLOR_RGB2GRAY``).
+    """Grey of a colour image, with OpenCV's weights and rounding (``cv2.cvtColor`` with ``COLOR_RGB2GRAY`` and others).
 
     0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601): uint8 and uint16 in 15-bit fixed point, bit for bit as
     OpenCV; float32 and float64 in their own precision, rounded after every operation (a NaN result is the positive
@@ -34,6 +35,8 @@ def grayscale(
     ----------
     image : array_like, shape (..., 3) or (..., 4)
         Of dtype uint8, uint16, float32 or float64.
+    order : {"RGB", "BGR"}
+        Which colour comes first: BGR in the images that OpenCV reads.
     out : ndarray, optional
         Array for the result, of shape ``image.shape[:-1]`` and the image's dtype, that shares no memory with it.
     backend, threads, executor
@@ -44,11 +47,13 @@ def grayscale(
     TypeError
         For another dtype, of ``image`` or ``out``.
     ValueError
-        For another number of channels; for ``out`` of another shape, read-only, or overlapping ``image``.
+        For an unknown order; for another number of channels; for ``out`` of another shape, read-only, or overlapping
+        ``image``.
     """
     array = _image.array(image)
     if array.ndim < 2 or array.shape[-1] not in (3, 4):
         raise ValueError(f"image: got shape {array.shape}, expected (..., 3) or (..., 4)")
+    _image.one_of(order, ("RGB", "BGR"), "order")
     row = backends.resolve(backend)
     parallel.check(threads, executor)
     shape = array.shape[:-1]
@@ -58,5 +63,5 @@ def grayscale(
     result = out if out is not None and fits else np.empty(shape, array.dtype)
     if result.size:
         pixels = in_c_order(array, array.dtype).reshape(-1, array.shape[-1])
-        _image.run(row, "grayscale", pixels, result.reshape(-1), threads=threads, executor=executor)
+        _image.run(row, "grayscale", pixels, result.reshape(-1), order == "BGR", threads=threads, executor=executor)
     return _image.deliver(result, out)

@@ -14,22 +14,28 @@ HALF, SHIFT = np.uint32(2**14), np.uint32(15)
 RUN = 2**18  # pixels a step of prange: a step may fill a table of its own, up to 65 536 counters long
 
 
-def grayscale(image: Any, out: Any, first: int, last: int) -> None:
+def grayscale(image: Any, out: Any, backwards: bool, first: int, last: int) -> None:
     for run in prange((last - first + RUN - 1) // RUN):
         begin = first + run * RUN
         end = min(begin + RUN, last)
-        _grayscale_run(image[begin:end].reshape(-1), image.shape[1], out[begin:end])
+        _grayscale_run(image[begin:end].reshape(-1), image.shape[1], out[begin:end], backwards)
 
 
 @njit(nogil=True, error_model="numpy")
-def _grayscale_run(image: Any, channels: int, out: Any) -> None:
+def _grayscale_run(image: Any, channels: int, out: Any, backwards: bool) -> None:
     # The stride as a constant: LLVM vectorises it, and is four times as fast as with image[i, 0].
-    if channels == 3:
+    if channels == 3 and not backwards:
         for i in range(len(out)):
             out[i] = _grey(image[3 * i], image[3 * i + 1], image[3 * i + 2])
-    else:
+    elif channels == 3:
+        for i in range(len(out)):
+            out[i] = _grey(image[3 * i + 2], image[3 * i + 1], image[3 * i])
+    elif not backwards:
         for i in range(len(out)):
             out[i] = _grey(image[4 * i], image[4 * i + 1], image[4 * i + 2])
+    else:
+        for i in range(len(out)):
+            out[i] = _grey(image[4 * i + 2], image[4 * i + 1], image[4 * i])
 
 
 def _grey(red: Any, green: Any, blue: Any) -> Any:
@@ -103,7 +109,7 @@ def grayscale_histogram(image: Any, out: Any, counts: Any, first: int, last: int
     for run in prange((last - first + RUN - 1) // RUN):
         begin = first + run * RUN
         end = min(begin + RUN, last)
-        _grayscale_run(image[begin:end].reshape(-1), image.shape[1], out[begin:end])
+        _grayscale_run(image[begin:end].reshape(-1), image.shape[1], out[begin:end], False)
         tally += _count_levels(out[begin:end], len(counts))
     counts += tally
 

@@ -11,18 +11,20 @@ from gilfree._tickets import Tickets
 RED, GREEN, BLUE = 9798, 19235, 3735  # OpenCV's luma weights times 2**15
 
 
-def grayscale(image: Any, out: Any, tickets: Tickets, most: int, release: bool) -> bool:
+def grayscale(image: Any, out: Any, backwards: bool, tickets: Tickets, most: int, release: bool) -> bool:
     integers = image.dtype.kind == "u"
+    first_three = image[:, 2::-1] if backwards else image[:, :3]
     red, green, blue = (image.dtype.type(weight) for weight in (0.299, 0.587, 0.114))
     with np.errstate(all="ignore"):
         for first, last in tickets:
             for i in range(first, last):
                 if integers:
-                    r, g, b = image[i, :3].tolist()
+                    r, g, b = first_three[i].tolist()
                     out[i] = (r * RED + g * GREEN + b * BLUE + 2**14) >> 15
                 else:
                     # NumPy scalars: float32 must be rounded after every operation
-                    grey = image[i, 0] * red + image[i, 1] * green + image[i, 2] * blue
+                    r, g, b = first_three[i]
+                    grey = r * red + g * green + b * blue
                     out[i] = math.nan if math.isnan(grey) else grey
     return False
 
