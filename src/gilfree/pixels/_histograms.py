@@ -88,7 +88,7 @@ def histogram(
     bounds[constant] += np.array([-half, half])
     edges = _edges(bounds, nbins)
     counts = _count_bins(engine, stack, edges)
-    centers = (edges[:, :-1] + edges[:, 1:]) / 2
+    centers = _middles(edges)
     return (counts, centers) if per_image else (counts[0], centers[0])
 
 
@@ -472,7 +472,7 @@ def threshold_li(
     Raises
     ------
     TypeError
-        For another dtype, a ``tolerance`` that is no real number, an ``initial_guess`` that is neither one nor callable.
+        For another dtype, a ``tolerance`` that is no real number, an ``initial_guess`` that is not callable either.
     ValueError
         For an empty image, a range beyond its dtype, a negative ``tolerance``, an ``initial_guess`` out of range.
     """
@@ -657,6 +657,13 @@ def _edges(bounds: NDArray[Any], nbins: int, ignored: NDArray[Any] | None = None
     return np.ascontiguousarray(edges)
 
 
+def _middles(edges: NDArray[Any]) -> NDArray[Any]:
+    with np.errstate(over="ignore"):
+        found: NDArray[Any] = (edges[..., :-1] + edges[..., 1:]) / 2
+    # A sum may be beyond the dtype where its half is not.
+    return np.where(np.isfinite(found), found, edges[..., :-1] / 2 + edges[..., 1:] / 2)
+
+
 def _counted(engine: _Engine, stack: NDArray[Any], nbins: int) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
     """Counts and centres of the bins of each image, from the first that is not empty to the last."""
     if stack.dtype.kind == "u":
@@ -680,7 +687,7 @@ def _counted(engine: _Engine, stack: NDArray[Any], nbins: int) -> Iterator[tuple
                 # Zeros of both signs are one value.
                 yield np.array([part.shape[1]], np.uint64), limits[:1] + 0
             else:
-                yield counts, (limits[:-1] + limits[1:]) / 2
+                yield counts, _middles(limits)
 
 
 def _chosen(
