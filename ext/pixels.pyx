@@ -1,7 +1,8 @@
 # cython: language_level=3
-"""Grey, histogram and threshold over the pixels of a picture, without the GIL.
+"""Grey, histogram, threshold and hysteresis over the pixels of a picture, without the GIL.
 
-Pictures arrive as flat buffers of n pixels; a unit is one pixel, and a ticket is a run of them.
+Pictures arrive as flat buffers of n pixels; where a door says nothing else, a unit is one pixel, and a ticket is a run
+of them.
 """
 
 from libc.math cimport NAN
