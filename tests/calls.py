@@ -172,7 +172,8 @@ def _levels(name: str) -> Callable[[int], Call]:
     """Of an integer image with two peaks in its histogram."""
 
     def call(size: int) -> Call:
-        image = np.tile(np.array([49, 50, 50, 51, 199, 200, 200, 201], np.uint8), 3 * size)[: 20 * size]
+        hump = np.array([48, 49, 50, 50, 50, 51, 52], np.uint8)
+        image = np.tile(np.concatenate([hump, hump + 150]), 2 * size)[: 20 * size]
         return lambda **how: getattr(pixels, name)(image, **how)
 
     return call

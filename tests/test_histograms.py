@@ -569,6 +569,17 @@ def test_ranges_refused() -> None:
             FUNCTIONS[name](image)
 
 
+@pytest.mark.parametrize("method", ["mean", "li"])
+def test_sums_refused(backend: str, method: str) -> None:
+    """Beyond float64 within a part, or when parts are joined."""
+    for size in (40, 2 * 16384):
+        image = np.zeros(size)
+        image[:: 1 if size == 40 else 16384] = 1.5e308
+        image[0] = 0.5e308 if size == 40 else 1.5e308
+        with pytest.raises(ValueError, match=r"image: .* sum .*beyond float64"):
+            ours(method)(image, backend=backend)
+
+
 def test_other_arguments_refused() -> None:
     image = np.arange(9, dtype=np.uint8)
     for bad in (0, -3):

@@ -135,7 +135,8 @@ def threshold_otsu(
     """
 
     def formula(counts: NDArray[Any], centers: NDArray[Any]) -> Any:
-        return centers[_otsu_at(counts, centers)].item()
+        # The bins of an image lie evenly, but for the rounding of their middles.
+        return centers[_otsu(counts) if hist is None else _otsu_at(counts, centers)].item()
 
     return _chosen(formula, image, nbins, hist, per_image, backend, threads, executor)
 
@@ -996,8 +997,16 @@ def _sums_below(
         units=sums.size,
         size=PART * stack.itemsize,
     )
-    totals = [math.fsum(row) if all(map(math.isfinite, row)) else math.nan for row in sums.tolist()]
+    totals = [_joined(row) for row in sums.tolist()]
     return totals, [int(count) for count in counts.sum(axis=1)]
+
+
+def _joined(parts: list[float]) -> float:
+    """The rounded sum; NaN where a part is not finite, or the sum is not."""
+    try:
+        return math.fsum(parts) if all(map(math.isfinite, parts)) else math.nan
+    except OverflowError:
+        return math.nan
 
 
 Steps = Generator[float, tuple[float, int], float]
@@ -1042,6 +1051,8 @@ class _Li:
             raise ValueError(f"image: got pixels whose range is beyond {stack.dtype}, expected a finite one")
         low = bounds[:, 0]
         totals, _ = _sums_below(engine, stack, todo, low[todo], [math.inf] * len(todo))
+        if not np.isfinite(totals).all():
+            raise ValueError("image: got pixels whose sum is beyond float64, expected a finite one")
         active: dict[int, tuple[Steps, float]] = {}
         for i, total in zip(todo, totals, strict=True):
             steps = self.steps(stack[i], low[i], float(highest[i]), total, *_closest(stack[i], low[i]))

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from gilfree.backends import Backend
 
-GRAIN = 2**18  # bytes of pixels a ticket: each costs more here than elsewhere
+GRAIN = 2**18  # bytes of pixels a ticket: each costs more here than elsewhere, most of all in noise
+PAUSE = 32  # tickets that take about 30 ms there
 LINE = 2**14  # pixels of a line of a flat picture, which has no lines of its own
 
 
@@ -127,7 +128,7 @@ def _grow(
             *buffers,
             units=units,
             grain=grain,
-            pause=max(1, _image.PAUSE * GRAIN // (grain * size * image.itemsize)),
+            pause=max(1, PAUSE * GRAIN // (grain * size * image.itemsize)),
             threads=workers,
             executor=executor,
         )

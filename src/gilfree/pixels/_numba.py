@@ -1,4 +1,4 @@
-"""Grey, histogram and threshold for Numba, each loop compiled holding the GIL, without it, and with prange."""
+"""Grey, histogram, threshold and hysteresis for Numba, each loop compiled with the GIL, without it, and with prange."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""Grey, histogram and threshold in plain Python: what every other backend must agree with, bit for bit."""
+"""Grey, histogram, threshold and hysteresis in plain Python: what every other backend must agree with, bit for bit."""
 
 import bisect
 import math
