@@ -2,8 +2,8 @@
 """Grey, histograms, thresholds, hysteresis and sums over windows, over the pixels of pictures, without the GIL.
 
 Pictures arrive as flat buffers of n pixels; where a door says nothing else, a unit is one pixel, and a ticket is a run
-of them. To those that look at the pixels around each one pictures come as rows, image under image, and a unit is a piece
-of rows of one image.
+of them. To those that look at the pixels around each one they come as rows, image under image, and a unit is a piece of
+rows of one image.
 """
 
 from cpython.buffer cimport (

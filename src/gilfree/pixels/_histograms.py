@@ -136,7 +136,7 @@ def threshold_otsu(
 
     def formula(counts: NDArray[Any], centers: NDArray[Any]) -> Any:
         # The bins of an image lie evenly, but for the rounding of their middles.
-        return centers[_otsu(counts) if hist is None else _otsu_at(counts, centers)].item()
+        return centers[otsu(counts) if hist is None else _otsu_at(counts, centers)].item()
 
     return _chosen(formula, image, nbins, hist, per_image, backend, threads, executor)
 
