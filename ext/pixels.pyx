@@ -17,8 +17,9 @@ from libc.string cimport memcpy, memset
 from gil cimport PyThreadState, let_go, take_back
 from tickets cimport take
 from windows cimport (
-    CHUNK, DEVIATION, OPENCV_MEAN, ROUND, accumulator, as_doubles, compare, compare_with_mean, enter_row, first_columns,
-    leave_row, pad, slide_columns, slide_rows, thresholds_of, weigh_columns, weigh_rows, weight, widest,
+    CHUNK, DEVIATION, NIBLACK, OPENCV_MEAN, ROUND, SAUVOLA, accumulator, as_doubles, compare, compare_with_mean,
+    enter_row, first_columns, leave_row, pad, quickly_compared, slide_columns, slide_rows, thresholds_of, weigh_columns,
+    weigh_rows, weight, widest,
 )
 
 import numpy as np
@@ -1067,6 +1068,14 @@ cdef void _window_row(
             continue
         if squares != NULL:
             carry_squares = slide_columns(squares + x + wide, squares + x, squares_of, n, carry_squares)
+            if accumulator is uint32_t and pixel is uint8_t:
+                if compares and (rule == NIBLACK or rule == SAUVOLA):
+                    # Mirrored at the edges: all windows have as many pixels.
+                    if quickly_compared(
+                        rule, numbers, source + x, sum_of, squares_of, rows * column_counts[0], binary + x, white,
+                        black, n,
+                    ):
+                        continue
         if not compares and rule != DEVIATION:
             target = thresholds + x
         as_doubles(sum_of, some_squares, column_counts + x, rows, totals, all_squares, n)

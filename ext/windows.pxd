@@ -7,7 +7,7 @@ bytes are exact modulo 2**32, and then vectors of them are added up along the ro
 other in the order that is written here, which is the same on every backend.
 """
 
-from libc.math cimport fabs, sqrt
+from libc.math cimport fabs, fabsf, sqrt, sqrtf
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 
 cdef extern from "scan.h":
@@ -250,6 +250,39 @@ cdef inline void thresholds_of(
     else:
         for x in range(n):
             result[x] = deviation[x]
+
+
+cdef inline bint quickly_compared(
+    int rule, const double *numbers, const uint8_t *pixels, const uint32_t *total, const uint32_t *squares,
+    double count, uint8_t *result, uint8_t white, uint8_t black, int64_t n,
+) noexcept nogil:
+    """Compare with Niblack's or Sauvola's threshold in single precision; false where a pixel comes too near to tell.
+
+    Three divisions and a root of doubles take most of the time of the exact formula: this is twice as fast. The mean
+    and the deviation are off by less than 2e-5 and 3e-5 here, and by 6e-6 in the formula itself where nothing deviates.
+    """
+    cdef double inverse = 1 / count, middle = CENTRE * count, from_centre, k = numbers[0]
+    cdef float mean[CHUNK]
+    cdef float variance[CHUNK]
+    cdef float of_mean, of_both, of_deviation, margin, deviation, away
+    cdef int32_t doubts = 0
+    cdef int64_t x
+    if rule == NIBLACK:
+        of_mean, of_both, of_deviation = 1, 0, <float> -k
+        margin = <float> (1e-3 * (1 + fabs(k)))
+    else:
+        of_mean, of_both, of_deviation = <float> (1 - k), <float> (k / numbers[1]), 0
+        margin = <float> (1e-3 * (1 + fabs(k) + fabs(k / numbers[1]) * 256))
+    for x in range(n):
+        from_centre = (<double> <int32_t> total[x] - middle) * inverse
+        variance[x] = <float> (<double> squares[x] * inverse - from_centre * from_centre)
+        mean[x] = <float> (from_centre + CENTRE)
+    for x in range(n):
+        deviation = sqrtf(variance[x] if variance[x] > 0 else 0)
+        away = <float> pixels[x] - (mean[x] * (of_mean + of_both * deviation) + of_deviation * deviation)
+        result[x] = white if away > 0 else black
+        doubts |= fabsf(away) < margin
+    return doubts == 0
 
 
 cdef inline void as_doubles(
