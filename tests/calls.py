@@ -199,6 +199,17 @@ def _apply_hysteresis_threshold(size: int) -> Call:
     return lambda **how: pixels.apply_hysteresis_threshold(image, 0, 2, **how)
 
 
+def _two_levels(name: str) -> Callable[[int], Call]:
+    """Of a picture that has two peaks whatever its size."""
+
+    def call(size: int) -> Call:
+        image = np.full(20 * size, 60, np.uint8)
+        image[::3] = 200
+        return lambda **how: getattr(pixels, name)(image, **how)
+
+    return call
+
+
 # What one thread does alone, whatever the size.
 ALONE = {"factorint"}
 
@@ -251,7 +262,7 @@ KERNELS: dict[str, Callable[[int], Call]] = {
     "threshold_multiotsu": _levels("threshold_multiotsu"),
     "threshold_yen": _levels("threshold_yen"),
     "threshold_isodata": _levels("threshold_isodata"),
-    "threshold_minimum": _levels("threshold_minimum"),
+    "threshold_minimum": _two_levels("threshold_minimum"),
     "threshold_triangle": _levels("threshold_triangle"),
     "threshold_mean": _pixels_of("threshold_mean", np.float64),
     "threshold_li-integers": _levels("threshold_li"),

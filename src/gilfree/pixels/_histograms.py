@@ -761,8 +761,18 @@ def _otsu_at(counts: NDArray[Any], centers: NDArray[Any]) -> int:
     return int(np.argmax((weights[-1] * s - w * sums[-1]) ** 2 / (w * (weights[-1] - w))))
 
 
-def otsu(counts: NDArray[np.uint64]) -> int:
+def otsu_opencv(counts: NDArray[np.uint64]) -> int:
+    """The level that ``cv2.threshold`` with ``THRESH_OTSU`` finds: 0 where only one level occurs.
+
+    It leaves out classes of less than one pixel in 8 million (the epsilon of single floats), or of none.
+    """
+    return otsu(counts, float(np.finfo(np.float32).eps)) if np.count_nonzero(counts) > 1 else 0
+
+
+def otsu(counts: NDArray[np.uint64], rarest: float = 0.0) -> int:
     """The lowest level t that maximises the variance between the levels up to t and those above.
+
+    Of those that leave both classes a share of all pixels of at least ``rarest``.
 
     With weights w and sums s of the lower class and W and S of all, that variance is proportional to
     (W * s - w * S)**2 / (w * (W - w)). Doubles find the few levels that may be best; fractions of integers choose.
@@ -777,6 +787,8 @@ def otsu(counts: NDArray[np.uint64]) -> int:
     total, total_sum = int(weights[-1]), int(sums[-1])
     w, s = weights[:-1].astype(np.float64), sums[:-1].astype(np.float64)
     variance = (total * s - w * total_sum) ** 2 / (w * (total - w))
+    if rarest:
+        variance[(w < rarest * total) | (w > (1 - rarest) * total)] = 0
     near = np.flatnonzero(variance >= variance.max() * (1 - 1e-6))
     best, best_top, best_bottom = 0, -1, 1
     for i in near.tolist():
