@@ -63,7 +63,10 @@ def test_every_public_kernel_is_in_the_catalogue() -> None:
     rest |= {"nanmin", "nanmax", "argmax", "std"}  # min, max, argmin, var
     rest |= {"any", "all", "count_nonzero"}  # a look at each number, as min; the first two stop where they may
     rest |= {"reduce", "check_associative"}  # the user's own function, and a check of it
-    rest |= {"binarize", "binarize_files"}  # made of the others; and files, whose reading and writing are Pillow's work
+    rest |= {"binarize_files"}  # whose reading and writing are Pillow's work
+    # binarize, by Sauvola's threshold: all of these are made of the same sums over windows.
+    rest |= {f"threshold_{name}" for name in ("niblack", "sauvola", "wolf", "nick", "bradley", "phansalkar", "singh")}
+    rest |= {"threshold_local", "adaptive_threshold"}
     # threshold_otsu: a count of levels, and a formula over the counts; a sum over pixels; a few such sums.
     rest |= {"histogram", "threshold_isodata", "threshold_minimum", "threshold_multiotsu", "threshold_triangle"}
     rest |= {"threshold_yen", "threshold_mean", "threshold_li"}
@@ -92,10 +95,10 @@ def test_an_array_of_the_users(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mode", "dtype", "kernels"),
     [
-        ("RGB", np.uint8, {"grayscale", "threshold", "threshold_otsu"}),
-        ("RGBA", np.uint8, {"grayscale", "threshold", "threshold_otsu"}),
-        ("L", np.uint8, {"threshold", "threshold_otsu"}),
-        ("I;16", np.uint16, {"threshold", "threshold_otsu"}),
+        ("RGB", np.uint8, {"grayscale", "threshold", "threshold_otsu", "binarize"}),
+        ("RGBA", np.uint8, {"grayscale", "threshold", "threshold_otsu", "binarize"}),
+        ("L", np.uint8, {"threshold", "threshold_otsu", "binarize"}),
+        ("I;16", np.uint16, {"threshold", "threshold_otsu", "binarize"}),
     ],
 )
 def test_a_picture_of_the_users(tmp_path: Path, mode: str, dtype: type, kernels: set[str]) -> None:

@@ -68,6 +68,20 @@ def _threshold(data: tuple[Any, Any], **where: Any) -> Any:
     return pixels.threshold(image, 127, out=out, **where)
 
 
+def _rows(flat: Any) -> Any:
+    """The pixels as an image of rows of 2048, or of one row; what is left of the last one is left out.
+
+    How long a window takes does not depend on what is in it, so a picture may as well be cut up.
+    """
+    width = min(len(flat), 2048)
+    return flat[: len(flat) // width * width].reshape(-1, width)
+
+
+def _binarize(data: tuple[Any, Any], **where: Any) -> Any:
+    image, out = (_rows(flat) for flat in data)
+    return pixels.binarize(image, "sauvola", channel_axis=None, window_size=31, out=out, **where)
+
+
 KERNELS = {
     row.name: row
     for row in (
@@ -87,6 +101,7 @@ KERNELS = {
         Kernel("grayscale", "pixels", "pixels", 24 * 10**6, 2**16, _colour_image, _grayscale),
         Kernel("threshold", "pixels", "pixels", 48 * 10**6, 2**18, _grey_image, _threshold),
         Kernel("threshold_otsu", "pixels", "pixels", 48 * 10**6, 2**20, _grey_image, pixels.threshold_otsu),
+        Kernel("binarize", "pixels", "pixels", 12 * 10**6, 2**13, _grey_image, _binarize),
     )
 }
 
@@ -137,9 +152,9 @@ def _with_out(row: Kernel, data: Any) -> Any:
     Made once: the first touch of fresh memory costs more than the kernel, and threads of one process queue for it
     where processes do not.
     """
-    if row.call not in (_grayscale, _threshold):
+    if row.call not in (_grayscale, _threshold, _binarize):
         return data
-    return data, np.zeros(len(data), data.dtype)
+    return data, np.zeros(len(data), np.uint8 if row.call is _binarize else data.dtype)
 
 
 def workloads(
