@@ -15,6 +15,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from gil cimport PyThreadState, let_go, take_back
+from levels cimport PART, count_bins, count_levels, count_words, empty_table, level, pixel, real, sum_part, widen
+from runs cimport runs_in, runs_of, unite_lines
 from tickets cimport take
 from windows cimport (
     CHUNK, DEVIATION, NIBLACK, OPENCV_MEAN, ROUND, SAUVOLA, accumulator, as_doubles, compare, compare_with_mean,
@@ -31,20 +33,6 @@ cdef enum:
     BLUE = 3735
     SHIFT = 15
     HALF = 1 << 14
-
-ctypedef fused level:   # a grey level that counts
-    uint8_t
-    uint16_t
-
-ctypedef fused real:
-    float
-    double
-
-ctypedef fused pixel:
-    uint8_t
-    uint16_t
-    float
-    double
 
 
 # --- colour to grey --------------------------------------------------------------------------------------------------
@@ -306,71 +294,17 @@ cdef bint _histogram(const level *image, uint64_t *counts, int64_t *tickets, Py_
             break
         most -= 1
         if table == NULL:
-            _count_levels(image, counts, first, last)
+            count_levels(image, counts, first, last)
             continue
         if left + last - first > (<int64_t> 1 << 31):
-            _empty_table(image, table, counts)
+            empty_table(image, table, counts)
             left = 0
         left += last - first
-        _count_words(image, table, counts, first, last)
+        count_words(image, table, counts, first, last)
     if table != NULL:
-        _empty_table(image, table, counts)
+        empty_table(image, table, counts)
         free(table)
     return more
-
-
-cdef inline void _count_words(
-    const level *image, uint32_t *table, uint64_t *counts, int64_t first, int64_t last
-) noexcept nogil:
-    # A processor stores one counter a cycle, whatever the number of tables: two 8-bit pixels as one word of 16 bits
-    # cost one store. Measured on a Zen 4: 0.14 to 0.26 ns a pixel, against 0.28 with four or eight tables.
-    cdef int64_t a_word = 8 // sizeof(level), i = first
-    cdef uint64_t word
-    while i + a_word <= last:
-        memcpy(&word, image + i, 8)
-        table[word & 65535] += 1
-        table[(word >> 16) & 65535] += 1
-        table[(word >> 32) & 65535] += 1
-        table[word >> 48] += 1
-        i += a_word
-    for i in range(i, last):
-        counts[image[i]] += 1
-
-
-cdef inline void _empty_table(const level *image, uint32_t *table, uint64_t *counts) noexcept nogil:
-    """Add the table to the counts, and begin it anew."""
-    cdef int64_t i, j
-    cdef uint64_t row
-    if level is uint8_t:
-        for i in range(256):
-            row = 0
-            for j in range(256):
-                row += table[256 * i + j]
-                counts[j] += table[256 * i + j]
-            counts[i] += row
-    else:
-        for i in range(1 << 16):
-            counts[i] += table[i]
-    memset(table, 0, (1 << 16) * sizeof(uint32_t))
-
-
-cdef inline void _count_levels(const level *image, uint64_t *counts, int64_t first, int64_t last) noexcept nogil:
-    # Neighbouring pixels are often equal, and adding to a counter that was stored a moment ago waits for the store:
-    # four pixels in a row count in four tables. Only for 8 bits: four tables of 65 536 counters leave the cache.
-    cdef uint32_t tables[4][256]
-    cdef int64_t i, whole = first
-    if level is uint8_t:
-        memset(tables, 0, sizeof(tables))
-        whole += (last - first) // 4 * 4
-        for i in range(first, whole, 4):
-            tables[0][image[i]] += 1
-            tables[1][image[i + 1]] += 1
-            tables[2][image[i + 2]] += 1
-            tables[3][image[i + 3]] += 1
-        for i in range(256):
-            counts[i] += <uint64_t> tables[0][i] + tables[1][i] + tables[2][i] + tables[3][i]
-    for i in range(whole, last):
-        counts[image[i]] += 1
 
 
 def grayscale_histogram(
@@ -401,12 +335,12 @@ cdef bint _grayscale_histogram(
             end = first + NEAR if last - first > NEAR else last
             _grayscale_any(image, channels, out, False, first, end)
             if table == NULL:
-                _count_levels(out, counts, first, end)
+                count_levels(out, counts, first, end)
             else:
-                _count_words(out, table, counts, first, end)
+                count_words(out, table, counts, first, end)
             first = end
     if table != NULL:
-        _empty_table(out, table, counts)
+        empty_table(out, table, counts)
         free(table)
     return more
 
@@ -427,34 +361,8 @@ cdef bint _extent(const real *image, real *bounds, int64_t *tickets, Py_ssize_t 
         if not take(tickets, &first, &last):
             return False
         most -= 1
-        _widen(image, bounds, first, last)
+        widen(image, bounds, first, last)
     return True
-
-
-cdef inline void _widen(const real *image, real *bounds, int64_t first, int64_t last) noexcept nogil:
-    cdef real low[16]
-    cdef real high[16]
-    cdef real odd[16]
-    cdef int64_t i, j
-    cdef int64_t whole = first + (last - first) // 16 * 16
-    for j in range(16):
-        low[j] = high[j] = image[first]
-        odd[j] = 0
-    for i in range(first, whole, 16):
-        for j in range(16):
-            low[j] = image[i + j] if image[i + j] < low[j] else low[j]
-            high[j] = image[i + j] if image[i + j] > high[j] else high[j]
-            odd[j] = image[i + j] if image[i + j] != image[i + j] else odd[j]
-    for i in range(whole, last):
-        low[0] = image[i] if image[i] < low[0] else low[0]
-        high[0] = image[i] if image[i] > high[0] else high[0]
-        odd[0] = image[i] if image[i] != image[i] else odd[0]
-    for j in range(16):
-        bounds[0] = low[j] if low[j] < bounds[0] else bounds[0]
-        bounds[1] = high[j] if high[j] > bounds[1] else bounds[1]
-    for j in range(16):
-        if odd[j] != odd[j]:
-            bounds[0] = bounds[1] = odd[j]
 
 
 def histogram_real(
@@ -476,25 +384,8 @@ cdef bint _histogram_real(
         if not take(tickets, &first, &last):
             return False
         most -= 1
-        _count_bins(image, edges, bins, counts, first, last)
+        count_bins(image, edges, bins, counts, first, last)
     return True
-
-
-cdef inline void _count_bins(
-    const real *image, const real *edges, int64_t bins, uint64_t *counts, int64_t first, int64_t last
-) noexcept nogil:
-    # The bins are equally wide, so a product guesses the bin and the edges correct it: rounding decides nothing.
-    cdef double scale = bins / (<double> edges[bins] - <double> edges[0])
-    cdef double guess
-    cdef int64_t i, bin
-    for i in range(first, last):
-        guess = (<double> image[i] - <double> edges[0]) * scale
-        bin = <int64_t> guess if 0 <= guess < bins else 0     # also where a tiny or huge range makes it inf or NaN
-        while bin > 0 and image[i] < edges[bin]:
-            bin -= 1
-        while bin < bins - 1 and image[i] >= edges[bin + 1]:
-            bin += 1
-        counts[bin] += 1
 
 
 # --- histograms of many pictures, and sums by side -------------------------------------------------------------------
@@ -520,7 +411,7 @@ cdef bint _histograms(
             return False
         most -= 1
         for i in range(first, last):
-            _count_levels(images + i * length, counts + i * levels, 0, length)
+            count_levels(images + i * length, counts + i * levels, 0, length)
     return True
 
 
@@ -543,7 +434,7 @@ cdef bint _extents(
             return False
         most -= 1
         for i in range(first, last):
-            _widen(images + i * length, bounds + 2 * i, 0, length)
+            widen(images + i * length, bounds + 2 * i, 0, length)
     return True
 
 
@@ -570,13 +461,8 @@ cdef bint _histograms_real(
             return False
         most -= 1
         for i in range(first, last):
-            _count_bins(images + i * length, edges + i * (bins + 1), bins, counts + i * bins, 0, length)
+            count_bins(images + i * length, edges + i * (bins + 1), bins, counts + i * bins, 0, length)
     return True
-
-
-cdef enum:
-    PART = 16384   # pixels whose sum is one partial result
-    SUMS = 32      # lanes of a sum
 
 
 def sums_below(
@@ -609,44 +495,11 @@ cdef bint _sums_below(
         for unit in range(first, last):
             k = unit // parts
             begin = unit % parts * PART
-            _sum_part(
+            sum_part(
                 images + which[k] * length + begin, min(<int64_t> PART, length - begin), low[k], limit[k],
                 sums + unit, counts + unit,
             )
     return True
-
-
-cdef inline void _sum_part(
-    const pixel *image, int64_t n, pixel low, double limit, double *total, double *count
-) noexcept nogil:
-    # A NaN is not above anything, so it shows in the sum. Numbers of pixels are doubles, so that all lanes are alike,
-    # and have a loop of their own, which lets gcc vectorise both: four times as fast.
-    cdef double sums[SUMS]
-    cdef double counts[SUMS]
-    cdef double value
-    cdef int64_t i, j, rows = n // SUMS
-    for j in range(SUMS):
-        sums[j] = 0
-        counts[j] = 0
-    for i in range(rows):
-        for j in range(SUMS):
-            value = <double> <pixel> (image[i * SUMS + j] - low)
-            sums[j] += 0.0 if value > limit else value
-        for j in range(SUMS):
-            value = <double> <pixel> (image[i * SUMS + j] - low)
-            counts[j] += 0.0 if value > limit else 1.0
-    for j in range(n - rows * SUMS):
-        value = <double> <pixel> (image[rows * SUMS + j] - low)
-        sums[j] += 0.0 if value > limit else value
-        counts[j] += 0.0 if value > limit else 1.0
-    i = SUMS // 2
-    while i > 0:
-        for j in range(i):
-            sums[j] += sums[i + j]
-            counts[j] += counts[i + j]
-        i //= 2
-    total[0] = sums[0]
-    count[0] = counts[0]
 
 
 # --- hysteresis ------------------------------------------------------------------------------------------------------
@@ -675,22 +528,8 @@ cdef bint _count_runs(
             return False
         most -= 1
         for line in range(first, last):
-            runs[line] = _runs_in(image + line * width, min(width, n - line * width), least)
+            runs[line] = runs_in(image + line * width, min(width, n - line * width), least)
     return True
-
-
-cdef inline int64_t _runs_in(const pixel *line, int64_t n, pixel least) noexcept nogil:
-    # As many as begin: at least ``least`` after a pixel that is not. Narrow sums of short stretches vectorise well.
-    cdef int64_t found = line[0] >= least, i = 1, end
-    cdef uint8_t some
-    while i < n:
-        end = min(n, i + 255)
-        some = 0
-        for i in range(i, end):
-            some += <uint8_t> (line[i] >= least) & <uint8_t> (not line[i - 1] >= least)
-        found += some
-        i = end
-    return found
 
 
 def find_runs(
@@ -718,66 +557,13 @@ cdef bint _find_runs(
         most -= 1
         for line in range(first, last):
             if begins[line + 1] > begins[line]:
-                _runs_of(
+                runs_of(
                     image + line * width, min(width, n - line * width), least, seed,
                     runs + 2 * begins[line], 2 * (begins[line + 1] - begins[line]), seeds + begins[line],
                 )
             for run in range(begins[line], begins[line + 1]):
                 parents[run] = run
     return True
-
-
-cdef inline void _runs_of(
-    const pixel *line, int64_t n, pixel least, pixel seed, int64_t *edges, int64_t most, uint8_t *seeds
-) noexcept nogil:
-    # Where nothing changes for eight pixels, they are passed by at once. Where something does, edges are written at
-    # every pixel and kept at some, without a branch that a processor would have to guess; but for the last ones, after
-    # which would come those of another line.
-    cdef uint8_t flags[257]
-    cdef uint8_t turns[264]
-    cdef uint8_t reach[264]
-    cdef uint8_t bright = 0
-    cdef uint64_t turning, reaching
-    cdef int64_t i = 0, m, k, j, found = 0
-    flags[0] = 0
-    while i < n:
-        m = min(<int64_t> 256, n - i)
-        memset(turns + m, 0, 8)
-        memset(reach + m, 0, 8)
-        for k in range(m):
-            flags[k + 1] = line[i + k] >= least
-        for k in range(m):
-            reach[k] = line[i + k] >= seed
-        for k in range(m):
-            turns[k] = flags[k + 1] ^ flags[k]
-        for k in range(0, m, 8):
-            memcpy(&turning, turns + k, 8)
-            memcpy(&reaching, reach + k, 8)
-            if turning == 0:
-                if reaching != 0:
-                    bright = 1
-                    seeds[(found - 1) >> 1] = 1
-            elif found + 8 < most:
-                for j in range(k, k + 8):
-                    edges[found] = i + j
-                    found += turns[j]
-                    bright = (bright & ((turns[j] & found) ^ 1)) | reach[j]
-                    seeds[(found - (found > 0)) >> 1] = bright
-            else:
-                for j in range(k, k + 8):
-                    if turns[j]:
-                        edges[found] = i + j
-                        found += 1
-                        if found & 1:
-                            bright = 0
-                            seeds[found >> 1] = 0
-                    if reach[j]:
-                        bright = 1
-                        seeds[found >> 1] = 1
-        flags[0] = flags[m]
-        i += m
-    if found < most:
-        edges[found] = n
 
 
 def unite_runs(
@@ -814,10 +600,10 @@ cdef bint _unite_runs(
                 step = 1
                 for axis in range(axes - 1, 0, -1):
                     if line // step % shape[axis] > 0:
-                        _unite_lines(begins, runs, parents, seeds, line - step, line, width, flat)
+                        unite_lines(begins, runs, parents, seeds, line - step, line, width, flat)
                     step *= shape[axis]
                 if line // slab > unit * band:
-                    _unite_lines(begins, runs, parents, seeds, line - slab, line, width, flat)
+                    unite_lines(begins, runs, parents, seeds, line - slab, line, width, flat)
     return True
 
 
@@ -849,44 +635,8 @@ cdef bint _unite_bands(
         most -= 1
         for unit in range(first, last):
             for line in range((unit + 1) * band * slab, ((unit + 1) * band + 1) * slab):
-                _unite_lines(begins, runs, parents, seeds, line - slab, line, width, flat)
+                unite_lines(begins, runs, parents, seeds, line - slab, line, width, flat)
     return True
-
-
-cdef inline void _unite_lines(
-    const int64_t *begins, const int64_t *runs, int64_t *parents, uint8_t *seeds,
-    int64_t before, int64_t line, int64_t width, bint flat,
-) noexcept nogil:
-    cdef int64_t a = begins[before], b = begins[line], ahead
-    cdef int64_t a_end = begins[before + 1], b_end = begins[line + 1]
-    if flat:
-        if a < a_end and b < b_end and runs[2 * a_end - 1] == width and runs[2 * b] == 0:
-            _unite(parents, seeds, a_end - 1, b)
-        return
-    while a < a_end and b < b_end:
-        if runs[2 * a] < runs[2 * b + 1] and runs[2 * b] < runs[2 * a + 1]:
-            _unite(parents, seeds, a, b)
-        ahead = runs[2 * a + 1] < runs[2 * b + 1]
-        a += ahead
-        b += ahead ^ 1
-
-
-cdef inline void _unite(int64_t *parents, uint8_t *seeds, int64_t a, int64_t b) noexcept nogil:
-    if parents[a] == parents[b]:
-        return
-    # Each step towards a root shortens the way for the next one.
-    while parents[a] != a:
-        parents[a] = parents[parents[a]]
-        a = parents[a]
-    while parents[b] != b:
-        parents[b] = parents[parents[b]]
-        b = parents[b]
-    if a < b:
-        parents[b] = a
-        seeds[a] |= seeds[b]
-    elif b < a:
-        parents[a] = b
-        seeds[b] |= seeds[a]
 
 
 def paint_runs(

@@ -10,6 +10,8 @@ other in the order that is written here, which is the same on every backend.
 from libc.math cimport fabs, fabsf, sqrt, sqrtf
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 
+from levels cimport pixel
+
 cdef extern from "scan.h":
     uint32_t scan_windows(
         const uint32_t *ahead, const uint32_t *behind, uint32_t *sums, int64_t n, uint32_t carry
@@ -74,12 +76,6 @@ cdef enum:
     SINGH = 7
     DEVIATION = 8
 
-ctypedef fused grey:
-    uint8_t
-    uint16_t
-    float
-    double
-
 ctypedef fused accumulator:    # what is added up: bytes in 32 bits, everything else in double
     uint32_t
     double
@@ -96,7 +92,7 @@ ctypedef fused column:
 
 # --- columns ---------------------------------------------------------------------------------------------------------
 
-cdef inline void enter_row(const grey *row, accumulator *total, accumulator *squares, int64_t width) noexcept nogil:
+cdef inline void enter_row(const pixel *row, accumulator *total, accumulator *squares, int64_t width) noexcept nogil:
     """A row comes into the window of every column. ``squares`` may be NULL, here and below."""
     cdef int64_t x
     for x in range(width):
@@ -110,7 +106,7 @@ cdef inline void enter_row(const grey *row, accumulator *total, accumulator *squ
             squares[x] += <double> row[x] * <double> row[x]
 
 
-cdef inline void leave_row(const grey *row, accumulator *total, accumulator *squares, int64_t width) noexcept nogil:
+cdef inline void leave_row(const pixel *row, accumulator *total, accumulator *squares, int64_t width) noexcept nogil:
     """A row leaves the window of every column."""
     cdef int64_t x
     for x in range(width):
@@ -125,7 +121,7 @@ cdef inline void leave_row(const grey *row, accumulator *total, accumulator *squ
 
 
 cdef inline void slide_rows(
-    const grey *enters, const grey *leaves, accumulator *total, accumulator *squares, int64_t width
+    const pixel *enters, const pixel *leaves, accumulator *total, accumulator *squares, int64_t width
 ) noexcept nogil:
     """One row comes in and another leaves: one visit to each column."""
     cdef int64_t x
@@ -206,7 +202,7 @@ cdef inline double exponential(double x) noexcept nogil:
 
 
 cdef inline void thresholds_of(
-    int rule, const double *numbers, const grey *pixels, const double *total, const double *squares,
+    int rule, const double *numbers, const pixel *pixels, const double *total, const double *squares,
     const double *count, double rows, double *result, int64_t n,
 ) noexcept nogil:
     """The threshold of each pixel, from the sum and the sum of squares of the rows * count pixels in its window.
@@ -303,14 +299,14 @@ cdef inline void as_doubles(
 
 
 cdef inline void compare(
-    const grey *pixels, const double *thresholds, uint8_t *result, uint8_t white, uint8_t black, int64_t n
+    const pixel *pixels, const double *thresholds, uint8_t *result, uint8_t white, uint8_t black, int64_t n
 ) noexcept nogil:
     cdef int64_t x
     for x in range(n):
         result[x] = white if <double> pixels[x] > thresholds[x] else black
 
 
-cdef inline void widest(const grey *pixels, const double *variances, double *extremes, int64_t n) noexcept nogil:
+cdef inline void widest(const pixel *pixels, const double *variances, double *extremes, int64_t n) noexcept nogil:
     """Widen (largest variance, least pixel)."""
     cdef int64_t x
     for x in range(n):
@@ -321,7 +317,7 @@ cdef inline void widest(const grey *pixels, const double *variances, double *ext
 
 
 cdef inline void compare_with_mean(
-    const grey *pixels, const accumulator *total, double scale, float delta, uint8_t *result, uint8_t white,
+    const pixel *pixels, const accumulator *total, double scale, float delta, uint8_t *result, uint8_t white,
     uint8_t black, int64_t body, int64_t n,
 ) noexcept nogil:
     """OpenCV's comparison: with the sum times ``scale``, rounded half to even to a byte.
@@ -345,18 +341,18 @@ cdef inline void compare_with_mean(
 # --- weighted sums ---------------------------------------------------------------------------------------------------
 
 cdef inline void weigh_rows(
-    const grey *picture, int64_t stride, const int64_t *rows, const weight *weights, int64_t radius, weight *result,
+    const pixel *picture, int64_t stride, const int64_t *rows, const weight *weights, int64_t radius, weight *result,
     int64_t width,
 ) noexcept nogil:
     """result = weights[0] * the row rows[radius] + the sum of weights[i] * (the rows i above and i below)."""
     if weight is float:
-        if grey is uint8_t:
+        if pixel is uint8_t:
             weigh_bytes_in_single(picture, stride, rows, weights, radius, result, width)
-    elif grey is uint8_t:
+    elif pixel is uint8_t:
         weigh_bytes(picture, stride, rows, weights, radius, result, width)
-    elif grey is uint16_t:
+    elif pixel is uint16_t:
         weigh_words(picture, stride, rows, weights, radius, result, width)
-    elif grey is float:
+    elif pixel is float:
         weigh_floats(picture, stride, rows, weights, radius, result, width)
     else:
         weigh_doubles(picture, stride, rows, weights, radius, result, width)

@@ -311,9 +311,14 @@ def test_named_thresholds_refused() -> None:
 def test_small_thresholds_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without units and tickets, into fresh memory, into memory of one's own, and in place."""
     kernels = backends.kernels("pixels", "cython")
-    done = []
+    done: list[Any] = []
     small = kernels.small_threshold
-    monkeypatch.setattr(kernels, "small_threshold", lambda *a: done.append(small(*a)) or done[-1])
+
+    def noted(*arguments: Any) -> Any:
+        done.append(small(*arguments))
+        return done[-1]
+
+    monkeypatch.setattr(kernels, "small_threshold", noted)
     for shape in ((1,), (3, 21), (64, 64), (257, 300), (1000, 1048), (1024, 1025)):
         image = page("uint8", *shape)
         for value in (-1, 0, 127.5, 300.0):

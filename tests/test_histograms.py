@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from judge import assert_same_bits
 
 from gilfree import backends, pixels
-from gilfree.pixels import _histograms
+from gilfree.pixels import _histograms, _levels
 
 INTEGERS = ["uint8", "uint16"]
 FLOATS = ["float32", "float64"]
@@ -506,7 +506,7 @@ def test_triangle_as_opencv() -> None:
     cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
     for image in [*opencv_images(), *map(photograph, PICTURES)]:
         expected, _ = cv2.threshold(image, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_TRIANGLE)
-        assert _histograms.triangle_opencv(pixels.histogram(image)[0]) == expected, image
+        assert _levels.triangle_opencv(pixels.histogram(image)[0]) == expected, image
 
 
 def test_otsu_as_opencv() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gilfree import backends, parallel
 from gilfree.arrays import check_out, in_c_order, packed
-from gilfree.pixels import _histograms, _image
+from gilfree.pixels import _histograms, _image, _levels
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -110,7 +110,7 @@ def threshold(
     result = out if out is not None and fits else np.empty_like(source)
     if isinstance(value, str):
         counts, _ = _histograms.histogram(source, backend=row.name, threads=threads, executor=executor)
-        limit = float(_histograms.otsu_opencv(counts) if value == "otsu" else _histograms.triangle_opencv(counts))
+        limit = float(_levels.otsu_opencv(counts) if value == "otsu" else _levels.triangle_opencv(counts))
     if source.size:
         _apply(row, source.ravel("K"), result.reshape(-1, order="A"), limit, white, kind, threads, executor)
     return _image.deliver(result, out)

@@ -9,7 +9,7 @@ import numpy as np
 
 from gilfree import backends, parallel
 from gilfree.arrays import check_out, in_c_order, packed
-from gilfree.pixels import _grey, _histograms, _image, _windows
+from gilfree.pixels import _grey, _histograms, _image, _levels, _windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,7 +170,7 @@ def binarize(
         return _image.deliver(result, out)
     if limit is None and colour and array.dtype == np.uint8 and method == "otsu" and (len(shape) == 2 or not per_image):
         grey, counts = _grey_and_counts(row, array, **how)
-        limits: Any = _histograms.otsu(counts)
+        limits: Any = _levels.otsu(counts)
     else:
         grey = _grey.grayscale(array, backend=row.name, **how) if colour else array
         limits = limit

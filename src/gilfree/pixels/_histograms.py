@@ -6,15 +6,13 @@ import math
 import operator
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gilfree import backends, parallel
 from gilfree.arrays import in_c_order, packed
-from gilfree.pixels import _image
+from gilfree.pixels import _image, _levels
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -79,7 +77,7 @@ def histogram(
     engine = _engine(backend, threads, executor)
     stack = _rows(array, per_image)
     if stack.dtype.kind == "u":
-        counts = np.concatenate([_count_levels(engine, part) for part in _batches(stack, _levels(stack))])
+        counts = np.concatenate([_count_levels(engine, part) for part in _batches(stack, _number_of_levels(stack))])
         centers: NDArray[Any] = np.arange(counts.shape[1])
         return (counts if per_image else counts[0]), centers
     bounds = _finite_bounds(engine, stack)
@@ -136,7 +134,7 @@ def threshold_otsu(
 
     def formula(counts: NDArray[Any], centers: NDArray[Any]) -> Any:
         # The bins of an image lie evenly, but for the rounding of their middles.
-        return centers[otsu(counts) if hist is None else _otsu_at(counts, centers)].item()
+        return centers[_levels.otsu(counts) if hist is None else _levels.otsu_at(counts, centers)].item()
 
     return _chosen(formula, image, nbins, hist, per_image, backend, threads, executor)
 
@@ -192,7 +190,7 @@ def threshold_multiotsu(
         raise ValueError(f"classes: got {classes}, expected at least 2")
 
     def formula(counts: NDArray[Any], centers: NDArray[Any]) -> Any:
-        return centers[_multiotsu(counts, classes)]
+        return centers[_levels.multiotsu(counts, classes)]
 
     found: NDArray[Any] = _chosen(formula, image, nbins, hist, per_image, backend, threads, executor)
     return found
@@ -237,7 +235,7 @@ def threshold_yen(
     """
 
     def formula(counts: NDArray[Any], centers: NDArray[Any]) -> Any:
-        return centers[_yen(counts)].item()
+        return centers[_levels.yen(counts)].item()
 
     return _chosen(formula, image, nbins, hist, per_image, backend, threads, executor)
 
@@ -288,7 +286,7 @@ def threshold_isodata(
         raise ValueError("return_all: got True with per_image=True, expected one of the two: lengths would differ")
 
     def formula(counts: NDArray[Any], centers: NDArray[Any]) -> Any:
-        found = _isodata(counts, centers)
+        found = _levels.isodata(counts, centers)
         if return_all:
             return found
         if not found.size:
@@ -344,7 +342,7 @@ def threshold_minimum(
     times = _positive(max_num_iter, "max_num_iter")
 
     def formula(counts: NDArray[Any], centers: NDArray[Any]) -> Any:
-        return centers[_minimum(counts, times)].item()
+        return centers[_levels.minimum(counts, times)].item()
 
     return _chosen(formula, image, nbins, hist, per_image, backend, threads, executor)
 
@@ -385,7 +383,7 @@ def threshold_triangle(
     """
 
     def formula(counts: NDArray[Any], centers: NDArray[Any]) -> Any:
-        return centers[_triangle(counts)].item()
+        return centers[_levels.triangle(counts)].item()
 
     return _chosen(formula, image, nbins, None, per_image, backend, threads, executor)
 
@@ -563,7 +561,7 @@ def _rows(array: NDArray[Any], per_image: bool) -> NDArray[Any]:
     return flat[np.newaxis]
 
 
-def _levels(stack: NDArray[Any]) -> int:
+def _number_of_levels(stack: NDArray[Any]) -> int:
     return int(np.iinfo(stack.dtype).max) + 1
 
 
@@ -579,7 +577,7 @@ def _side_by_side(stack: NDArray[Any]) -> bool:
 
 
 def _count_levels(engine: _Engine, stack: NDArray[Any]) -> NDArray[np.uint64]:
-    levels = _levels(stack)
+    levels = _number_of_levels(stack)
     if _side_by_side(stack):
         counts = np.zeros((len(stack), levels), np.uint64)
         engine.run("histograms", stack, counts, units=len(stack), size=stack[0].nbytes)
@@ -668,7 +666,7 @@ def _middles(edges: NDArray[Any]) -> NDArray[Any]:
 def _counted(engine: _Engine, stack: NDArray[Any], nbins: int) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
     """Counts and centres of the bins of each image, from the first that is not empty to the last."""
     if stack.dtype.kind == "u":
-        for part in _batches(stack, _levels(stack)):
+        for part in _batches(stack, _number_of_levels(stack)):
             for counts in _count_levels(engine, part):
                 present = np.flatnonzero(counts)
                 first, last = int(present[0]), int(present[-1])
@@ -736,254 +734,6 @@ def _given(hist: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     if counts.dtype.kind != "f" or (counts == np.rint(counts)).all():
         counts = counts.astype(np.uint64)
     return counts, centers[whole]
-
-
-def _whole(counts: NDArray[Any]) -> NDArray[np.uint64]:
-    """Counts as integers: shares of a whole as so many parts in a trillion, none of which vanishes."""
-    if counts.dtype.kind == "u":
-        return counts
-    parts = np.rint(counts * (2.0**40 / counts.sum(dtype=np.float64)))
-    return np.where(counts > 0, np.maximum(parts, 1), 0).astype(np.uint64)
-
-
-# --- formulas over counts --------------------------------------------------------------------------------------------
-
-
-def _otsu_at(counts: NDArray[Any], centers: NDArray[Any]) -> int:
-    """The bin of Otsu's threshold. Evenly spaced bins may as well be numbers from 0 on; others are what they are."""
-    if len(counts) < 3:
-        return 0
-    steps = np.diff(centers)
-    if (abs(steps - steps[0]) <= 1e-3 * abs(steps[0])).all():
-        return otsu(_whole(counts))
-    weights, sums = np.cumsum(counts, dtype=np.float64), np.cumsum(counts * centers, dtype=np.float64)
-    w, s = weights[:-1], sums[:-1]
-    return int(np.argmax((weights[-1] * s - w * sums[-1]) ** 2 / (w * (weights[-1] - w))))
-
-
-def otsu_opencv(counts: NDArray[np.uint64]) -> int:
-    """The level that ``cv2.threshold`` with ``THRESH_OTSU`` finds: 0 where only one level occurs.
-
-    It leaves out classes of less than one pixel in 8 million (the epsilon of single floats), or of none.
-    """
-    return otsu(counts, float(np.finfo(np.float32).eps)) if np.count_nonzero(counts) > 1 else 0
-
-
-def otsu(counts: NDArray[np.uint64], rarest: float = 0.0) -> int:
-    """The lowest level t that maximises the variance between the levels up to t and those above.
-
-    Of those that leave both classes a share of all pixels of at least ``rarest``.
-
-    With weights w and sums s of the lower class and W and S of all, that variance is proportional to
-    (W * s - w * S)**2 / (w * (W - w)). Doubles find the few levels that may be best; fractions of integers choose.
-    """
-    present = np.flatnonzero(counts)
-    if len(present) == 1:
-        return int(present[0])
-    # Between two levels that occur nothing changes, and the lowest wins: only they can be best, but for the last.
-    # Counted from the first of them, so that contrast, not brightness, sets the scale of the rounding.
-    weights = np.cumsum(counts[present])
-    sums = np.cumsum(counts[present] * (present - present[0]).astype(np.uint64))
-    total, total_sum = int(weights[-1]), int(sums[-1])
-    w, s = weights[:-1].astype(np.float64), sums[:-1].astype(np.float64)
-    variance = (total * s - w * total_sum) ** 2 / (w * (total - w))
-    if rarest:
-        variance[(w < rarest * total) | (w > (1 - rarest) * total)] = 0
-    near = np.flatnonzero(variance >= variance.max() * (1 - 1e-6))
-    best, best_top, best_bottom = 0, -1, 1
-    for i in near.tolist():
-        weight, part = int(weights[i]), int(sums[i])
-        top, bottom = (total * part - weight * total_sum) ** 2, weight * (total - weight)
-        if top * best_bottom > best_top * bottom:
-            best, best_top, best_bottom = i, top, bottom
-    return int(present[best])
-
-
-def _multiotsu(counts: NDArray[Any], classes: int) -> NDArray[np.intp]:
-    """The last level of each class but the highest, for the largest sum of s**2 / w over the classes.
-
-    Levels are counted from near their mean, so that the sum is the variance between the classes and little else. As
-    for two classes, doubles find the choices that may be best, and fractions of integers choose.
-    """
-    present = np.flatnonzero(counts)
-    n = len(present)
-    if n < classes:
-        raise ValueError(f"image: got {n} different levels or bins, expected at least as many as classes ({classes})")
-    if n == classes:
-        return present[:-1]
-    each = _whole(counts)[present].astype(np.int64)
-    centre = round(sum(map(operator.mul, present.tolist(), each.tolist())) / int(each.sum()))
-    weights = np.concatenate([[0], np.cumsum(each)])
-    sums = np.concatenate([[0], np.cumsum(each * (present - centre))])
-    w, s = weights.astype(np.float64), sums.astype(np.float64)
-
-    def worth(i: Any, j: Any) -> Any:
-        """Of the levels [i, j) as one class."""
-        part = s[j] - s[i]
-        return part * part / (w[j] - w[i])
-
-    # best[k][i] is the most that the levels from the i-th on are worth in k classes.
-    best = [np.zeros(0), worth(np.arange(n), n)]
-    for k in range(2, classes):
-        best.append(_best_splits(worth, best[-1], n, k))
-
-    def cuts(i: int, k: int, value: float, least: float) -> Iterator[tuple[int, ...]]:
-        """All ways to begin k - 1 further classes that are worth at least so much, the lowest first."""
-        if k == 1:
-            yield ()
-            return
-        j = np.arange(i + 1, n - k + 2)
-        first = value + worth(i, j)
-        for place in np.flatnonzero(first + best[k - 1][j] >= least).tolist():
-            for rest in cuts(int(j[place]), k - 1, float(first[place]), least):
-                yield (int(j[place]), *rest)
-
-    j = np.arange(1, n - classes + 2)
-    most = float((worth(0, j) + best[classes - 1][j]).max())
-    # Only a histogram with symmetries has more than a few that are equally good.
-    near = list(islice(cuts(0, classes, 0.0, most * (1 - 1e-12)), 1000))
-    winner = near[0] if len(near) == 1 else max(near, key=lambda found: _exact_worth(weights, sums, found))
-    found: NDArray[np.intp] = present[np.array(winner) - 1]
-    return found
-
-
-def _exact_worth(weights: NDArray[Any], sums: NDArray[Any], cuts: tuple[int, ...]) -> Fraction:
-    total = Fraction(0)
-    begin = 0
-    for end in (*cuts, len(weights) - 1):
-        total += Fraction((int(sums[end]) - int(sums[begin])) ** 2, int(weights[end]) - int(weights[begin]))
-        begin = end
-    return total
-
-
-def _best_splits(worth: Callable[[Any, Any], Any], fewer: NDArray[Any], n: int, k: int) -> NDArray[Any]:
-    """For each i, the most over j of worth(i, j) + fewer[j].
-
-    The best j grows with i, so what is known of every second i narrows the search for those between: rounds of half
-    the step each, of which all look at about n choices.
-    """
-    rows = n - k + 1
-    best = np.empty(rows)
-    place = np.empty(rows, np.intp)
-    step = 1 << max(0, rows.bit_length() - 1)
-    while step:
-        i = np.arange(step - 1, rows, 2 * step)
-        low, high = i + 1, np.full(len(i), rows)
-        known = i - step >= 0
-        low[known] = np.maximum(low[known], place[i[known] - step])
-        known = i + step < rows
-        high[known] = place[i[known] + step]
-        lengths = high - low + 1
-        starts = np.cumsum(lengths) - lengths
-        j = np.arange(int(lengths.sum())) - np.repeat(starts - low, lengths)
-        values = worth(np.repeat(i, lengths), j) + fewer[j]
-        best[i] = np.maximum.reduceat(values, starts)
-        at = np.flatnonzero(values == np.repeat(best[i], lengths))
-        place[i] = j[at[np.searchsorted(at, starts)]]
-        step //= 2
-    return best
-
-
-def _yen(counts: NDArray[Any]) -> int:
-    if len(counts) == 1:
-        return 0
-    weights = counts.astype(np.float32)
-    share = weights / weights.sum()
-    squares = share**2
-    below = np.cumsum(share)[:-1]
-    below_squares = np.cumsum(squares)[:-1]
-    above_squares = np.cumsum(squares[::-1])[::-1][1:]
-    # Where a share is lost beside the others, so is the logarithm.
-    with np.errstate(all="ignore"):
-        inverse = np.float32(1) / (below_squares * above_squares)
-        return int(np.argmax(np.log(inverse * (below * (np.float32(1) - below)) ** 2)))
-
-
-def _isodata(counts: NDArray[Any], centers: NDArray[Any]) -> NDArray[Any]:
-    if len(counts) == 1:
-        return centers
-    weights = np.cumsum(counts, dtype=np.float64)
-    sums = np.cumsum(counts * centers.astype(np.float64))
-    lower = sums[:-1] / weights[:-1]
-    higher = (sums[-1] - sums[:-1]) / (weights[-1] - weights[:-1])
-    distances = (lower + higher) / 2 - centers[:-1]
-    found: NDArray[Any] = centers[:-1][(distances >= 0) & (distances < centers[1] - centers[0])]
-    return found
-
-
-def _minimum(counts: NDArray[Any], times: int) -> int:
-    # Means of three as a running sum, each rounded to float32 and the ends repeated: scikit-image's, bit for bit, for
-    # in a flat stretch the last bit makes a peak.
-    smooth = counts.astype(np.float32)
-    padded, running = np.empty(len(smooth) + 2), np.empty(len(smooth))
-    peaks = np.zeros(0, np.intp)
-    left = times
-    while left > 0:
-        left -= 1
-        padded[1:-1] = smooth
-        padded[0], padded[-1] = smooth[0], smooth[-1]
-        running[0] = padded[0] + padded[1] + padded[2]
-        np.subtract(padded[3:], padded[:-3], out=running[1:])
-        smooth = (np.cumsum(running) / 3).astype(np.float32)
-        peaks = _peaks(smooth)
-        if len(peaks) < 3:
-            break
-    if len(peaks) != 2:
-        raise RuntimeError(f"image: got a histogram that is smoothed to {len(peaks)} peaks, expected two")
-    if left == 0:
-        raise RuntimeError(f"max_num_iter: got {times}, expected more: there are no two peaks yet")
-    return int(peaks[0] + np.argmin(smooth[peaks[0] : peaks[1] + 1]))
-
-
-def _peaks(values: NDArray[Any]) -> NDArray[np.intp]:
-    """Where values fall after they rose, the ends of plateaus among them; a fall at the very beginning counts."""
-    rising = values[1:] > values[:-1]
-    moves = np.flatnonzero(rising | (values[1:] < values[:-1]))
-    up = rising[moves]
-    turns = ~up
-    turns[1:] &= up[:-1]
-    return moves[turns]
-
-
-def _triangle(counts: NDArray[Any]) -> int:
-    if len(counts) == 1:
-        return 0
-    numbers = counts.astype(np.int64)
-    peak = int(np.argmax(numbers))
-    flip = peak < len(numbers) - 1 - peak
-    if flip:
-        numbers = numbers[::-1]
-        peak = len(numbers) - 1 - peak
-    height, width = float(numbers[peak]), float(peak)
-    # Divided by its length, as there: what is equally far but for rounding is decided by it.
-    length = np.sqrt(height**2 + width**2)
-    distance = height / length * np.arange(peak) - width / length * numbers[:peak]
-    found = int(np.argmax(distance))
-    return len(numbers) - 1 - found if flip else found
-
-
-def triangle_opencv(counts: NDArray[Any]) -> int:
-    """The triangle's threshold of 256 counts as ``cv2.threshold`` with ``THRESH_TRIANGLE`` has it.
-
-    The line begins one level outside the histogram, and the threshold lies one level before the farthest; -1 where
-    that is none.
-    """
-    numbers = counts.astype(np.int64)
-    present = np.flatnonzero(numbers)
-    last = len(numbers) - 1
-    left, right = max(0, int(present[0]) - 1), min(last, int(present[-1]) + 1)
-    peak = int(np.argmax(numbers))
-    flip = peak - left < right - peak
-    if flip:
-        numbers = numbers[::-1]
-        left, peak = last - right, last - peak
-    levels = np.arange(left + 1, peak + 1)
-    distance = int(numbers[peak]) * levels + (left - peak) * numbers[left + 1 : peak + 1]
-    farthest = left
-    # The line passes the origin, not its end: only what lies above it counts.
-    if distance.size and distance.max() > 0:
-        farthest = left + 1 + int(np.argmax(distance))
-    return last - (farthest - 1) if flip else farthest - 1
 
 
 # --- means by side ---------------------------------------------------------------------------------------------------
