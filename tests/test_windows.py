@@ -34,7 +34,7 @@ METHODS = ["mean", "gaussian"]
 MODES = ["reflect", "constant", "nearest", "mirror", "wrap"]
 
 # Each function by itself, where it has two ways by both of them; with a window that differs along rows and columns.
-CALLS: dict[str, Callable[..., Any]] = {
+CALLS: dict[str, partial[Any]] = {
     "adaptive-mean": partial(adaptive_threshold, block_size=7, c=3),
     "adaptive-gaussian": partial(adaptive_threshold, method="gaussian", block_size=7, c=-2, kind="binary_inv"),
     "local-mean": partial(threshold_local, block_size=(5, 9), method="mean", offset=1.5),
@@ -116,7 +116,6 @@ AWKWARD: dict[str, Array] = {
     "ramp": np.arange(256, dtype=np.uint8).reshape(16, 16),
     "noise": picture("uint8", 23, 25),
 }
-each_awkward = pytest.mark.parametrize("case", AWKWARD)
 
 
 # --- OpenCV's mean ---------------------------------------------------------------------------------------------------
@@ -134,15 +133,14 @@ def opencv(
     return np.asarray(cv2.adaptiveThreshold(image, maxval, weighing, colours, block_size, c))
 
 
-@each_awkward
 @pytest.mark.parametrize("kind", KINDS)
-def test_mean_as_opencv(backend: str, kind: str, case: str) -> None:
+def test_mean_as_opencv(backend: str, kind: str) -> None:
     """Bit for bit, in blocks from 3 to far beyond the picture."""
-    image = AWKWARD[case]
-    for block in (3, 5, 9, 17, 31, 101, 255):
-        for c in (0, 2, -3.5):
-            got = adaptive_threshold(image, kind=kind, block_size=block, c=c, backend=backend)
-            assert_same_bits(got, opencv(image, kind=kind, block_size=block, c=c))
+    for image in AWKWARD.values():
+        for block in (3, 5, 9, 17, 31, 101, 255):
+            for c in (0, 2, -3.5):
+                got = adaptive_threshold(image, kind=kind, block_size=block, c=c, backend=backend)
+                assert_same_bits(got, opencv(image, kind=kind, block_size=block, c=c))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -158,14 +156,17 @@ def test_constants_and_colours_as_opencv(backend: str, kind: str) -> None:
         assert_same_bits(got, opencv(image, maxval, kind=kind, block_size=3, c=1))
 
 
-@pytest.mark.parametrize("width", [1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 504, 511, 512, 513, 519, 520, 521, 1031])
-def test_mean_of_widths_as_opencv(backend: str, width: int) -> None:
+WIDTHS = [1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 504, 511, 512, 513, 519, 520, 521, 1031]
+
+
+@pytest.mark.parametrize("block", [3, 11, 301, 701])
+def test_mean_of_widths_as_opencv(backend: str, block: int) -> None:
     """About vectors of eight, after which OpenCV goes on in double, and about the chunks of a row."""
-    for height, block in ((1, 3), (2, 301), (sized(backend, 3, 40), 11), (5, 701)):
-        image = picture("uint8", height, width)
-        assert_same_bits(
-            adaptive_threshold(image, block_size=block, c=1, backend=backend), opencv(image, block_size=block, c=1)
-        )
+    for width in WIDTHS:
+        for height in (1, 2, sized(backend, 3, 40)):
+            image = picture("uint8", height, width)
+            got = adaptive_threshold(image, block_size=block, c=1, backend=backend)
+            assert_same_bits(got, opencv(image, block_size=block, c=1))
 
 
 def exact_means(image: Array, block: int) -> tuple[Array, Array]:
@@ -255,10 +256,9 @@ def test_gaussian_as_opencv() -> None:
     assert seen > 10**7
 
 
-@each_awkward
-def test_gaussian_of_awkward_pictures_as_opencv(backend: str, case: str) -> None:
-    image = AWKWARD[case]
-    for block in (3, 5, 7, 9, 11, 31):
+@pytest.mark.parametrize("block", [3, 5, 7, 9, 11, 31])
+def test_gaussian_of_awkward_pictures_as_opencv(backend: str, block: int) -> None:
+    for image in AWKWARD.values():
         for kind, c in zip(KINDS, (0, 1.5), strict=True):
             got = adaptive_threshold(image, method="gaussian", kind=kind, block_size=block, c=c, backend=backend)
             assert_same_bits(got, opencv(image, method="gaussian", kind=kind, block_size=block, c=c))
@@ -284,9 +284,10 @@ def scikit(name: str, image: Array, *args: Any, **kwargs: Any) -> Array:
     return np.asarray(getattr(filters, name)(image, *args, **kwargs))
 
 
-def assert_close(got: Array, expected: Array, tolerance: float) -> None:
+def assert_close(got: Array, expected: Array, tolerance: float, scale: float = 0.0) -> None:
+    """Relative to the larger of the largest threshold and ``scale``."""
     assert got.dtype == np.float64
-    scale = float(np.abs(expected).max())
+    scale = max(scale, float(np.abs(expected).max()))
     np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance * scale)
 
 
@@ -374,14 +375,16 @@ def assert_doxas(image: Array, thresholds: Array, expected: Array) -> None:
     assert np.abs(thresholds[wrong] - image[wrong]).max(initial=0) < 1e-9
 
 
-DOXA_WINDOWS = [1, 2, 3, 4, 15, 16, 75, 128, 200, 201, 256, 257]  # above 257 its sums of columns overflow 16 bits
+def doxa_windows(image: Array) -> list[int]:
+    """Those it can do: above 257 its sums of columns overflow 16 bits, and half a window must fit into the picture."""
+    return [side for side in (1, 2, 3, 4, 15, 16, 75, 128, 200, 201, 256, 257) if side // 2 < min(image.shape)]
 
 
 @pytest.mark.parametrize("picture_of", ["noise", "page", "text", "coins", "camera"])
 @pytest.mark.parametrize("name", ["wolf", "nick"])
 def test_deviations_as_doxa(name: str, picture_of: str) -> None:
     image = picture("uint8", 90, 130) if picture_of == "noise" else photograph(picture_of)
-    for window in DOXA_WINDOWS[2:]:
+    for window in doxa_windows(image)[2:]:
         for k in (0.2, 0.5) if name == "wolf" else (-0.2, -0.1):
             thresholds = (threshold_wolf if name == "wolf" else threshold_nick)(image, window, k)
             assert_doxas(image, thresholds, doxa(name.upper(), image, window, k))
@@ -405,7 +408,7 @@ def test_means_as_doxa(picture_of: str) -> None:
     image = picture("uint8", 90, 130) if picture_of == "noise" else photograph(picture_of)
     if not (doxa("TRSINGH", image, 9, 0.2) == (image > threshold_bradley(image, 9, 20))).all():
         pytest.skip("another version, with Singh's formula")
-    for window in DOXA_WINDOWS:
+    for window in doxa_windows(image):
         assert_doxas(image, threshold_bradley(image, window, 12.5), doxa("TRSINGH", image, window, 0.125))
 
 
@@ -463,22 +466,24 @@ def test_by_plain_loops(backend: str, name: str) -> None:
     call = getattr(_windows, f"threshold_{name}")
     for dtype in dtypes(backend):
         image = picture(dtype, 7, 9)
-        for window in (1, 2, 3, (4, 3), (1, 6), (5, 2), (20, 31)):
+        # In windows of one float nothing deviates, but for the rounding of sliding sums, and that is nobody's measure.
+        single = [1] if name != "wolf" or dtype.startswith("u") else []
+        for window in (*single, 2, 3, (4, 3), (1, 6), (5, 2), (20, 31)):
             rows, columns = (window, window) if isinstance(window, int) else window
             for numbers in NUMBERS[name]:
                 got = call(image, window, *numbers, backend=backend)
                 # The root of a difference: a deviation near zero has fewer digits.
                 tolerance = 1e-7 if name in ("wolf", "nick", "phansalkar") else 1e-12
-                assert_close(got, plain(name, image, rows, columns, *numbers), tolerance)
+                assert_close(got, plain(name, image, rows, columns, *numbers), tolerance, float(image.max()))
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-@each_awkward
-def test_awkward_pictures_by_plain_loops(name: str, case: str) -> None:
+def test_awkward_pictures_by_plain_loops(name: str) -> None:
     """Bytes, whose sums are exact; constant parts among them, where nothing deviates."""
-    image, numbers = AWKWARD[case], NUMBERS[name][0]
-    got = getattr(_windows, f"threshold_{name}")(image, 5, *numbers)
-    assert_close(got, plain(name, image, 5, 5, *numbers), 1e-10)
+    numbers = NUMBERS[name][0]
+    for image in AWKWARD.values():
+        got = getattr(_windows, f"threshold_{name}")(image, 5, *numbers)
+        assert_close(got, plain(name, image, 5, 5, *numbers), 1e-10, 255)
 
 
 def test_the_exponential(backend: str) -> None:
@@ -604,25 +609,17 @@ def test_instruction_sets(isa: str, name: str, monkeypatch: pytest.MonkeyPatch) 
             assert_same_bits(got, by_python(name, dtype, 2, width))
 
 
-@each_threshold
-def test_a_comparison_is_one_with_the_threshold(backend: str, name: str) -> None:
+def test_a_comparison_is_one_with_the_threshold(backend: str) -> None:
     """Black and white without the thresholds in between: the same pixels."""
-    call = CALLS[name]
-    formula_of = getattr(_windows, name.partition("-")[0])
-    for dtype in dtypes(backend):
-        image = picture(dtype, 2, 9, sized(backend, 30, 530))
-        got = _windows.compared(
-            image,
-            image,
-            formula_of(image, **call.keywords),  # type: ignore[attr-defined]
-            (200, 9),
-            out=None,
-            backend=backend,
-            threads=None,
-            executor=None,
-        )
-        expected = np.where(image > call(image, backend=backend), 200, 9).astype(np.uint8)
-        assert_same_bits(got, expected)
+    how: Any = {"out": None, "backend": backend, "threads": None, "executor": None}
+    for name in FLOATING:
+        call = CALLS[name]
+        for dtype in dtypes(backend):
+            image = picture(dtype, 2, 9, sized(backend, 30, 530))
+            formula = getattr(_windows, name.partition("-")[0])(image, **call.keywords)
+            got = _windows.compared(image, image, formula, (200, 9), **how)
+            expected = np.where(image > call(image, backend=backend), 200, 9).astype(np.uint8)
+            assert_same_bits(got, expected)
 
 
 @settings(max_examples=30)
@@ -652,30 +649,29 @@ def test_backends_agree(
 # --- shapes, layouts, dtypes -----------------------------------------------------------------------------------------
 
 
-@each_name
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_layouts(name: str, layout: Callable[[Array], Array]) -> None:
-    for dtype in dtypes("cython", name):
-        image = layout(picture(dtype, 3, 6, 11))
-        before = image.copy()
-        plain_one = np.array(image, dtype, order="C")
-        expected = CALLS[name](plain_one)
-        for backend in ("python", "cython-held", "cython"):
-            assert_same_bits(CALLS[name](image, backend=backend), expected)
-        np.testing.assert_array_equal(image, before)
+def test_layouts(layout: Callable[[Array], Array]) -> None:
+    for name, call in CALLS.items():
+        for dtype in dtypes("cython", name):
+            image = layout(picture(dtype, 3, 6, 11))
+            before = image.copy()
+            expected = call(np.array(image, dtype, order="C"))
+            for backend in ("python", "cython-held", "cython"):
+                assert_same_bits(call(image, backend=backend), expected)
+            np.testing.assert_array_equal(image, before)
 
 
-@each_name
-def test_stacks(backend: str, name: str) -> None:
+def test_stacks(backend: str) -> None:
     """Each image by itself: as if there were no other, whatever its extremes."""
-    for dtype in dtypes(backend, name):
-        images = picture(dtype, 2, 3, 9, 14)
-        images[0, 1] //= 2 if dtype.startswith("u") else 1
-        images[1, 2] = images[1, 2, 0, 0]  # nothing deviates
-        got = CALLS[name](images, backend=backend)
-        assert got.shape == images.shape
-        for place in np.ndindex(2, 3):
-            assert_same_bits(got[place], CALLS[name](images[place], backend=backend))
+    for name, call in CALLS.items():
+        for dtype in dtypes(backend, name):
+            images = picture(dtype, 2, 3, 9, 14)
+            images[0, 1] = images[0, 1] // 2 + 3 if dtype.startswith("u") else images[0, 1] / 2
+            images[1, 2] = images[1, 2, 0, 0]  # nothing deviates
+            got = call(images, backend=backend)
+            assert got.shape == images.shape
+            for place in np.ndindex(2, 3):
+                assert_same_bits(got[place], call(images[place], backend=backend))
 
 
 @pytest.mark.usefixtures("many_tickets")
@@ -688,12 +684,12 @@ def test_wolf_looks_at_each_image_of_a_stack(backend: str) -> None:
             assert_same_bits(one, threshold_wolf(image, 9, backend="cython", threads=1))
 
 
-@each_name
 @pytest.mark.parametrize("shape", [(0, 0), (0, 5), (5, 0), (0, 4, 4), (2, 0, 4), (2, 4, 0)], ids=str)
-def test_empty_pictures(backend: str, name: str, shape: tuple[int, ...]) -> None:
-    for dtype in dtypes(backend, name):
-        got = CALLS[name](np.empty(shape, dtype), backend=backend)
-        assert_same_bits(got, np.empty(shape, np.uint8 if name.startswith("adaptive") else np.float64))
+def test_empty_pictures(backend: str, shape: tuple[int, ...]) -> None:
+    for name, call in CALLS.items():
+        for dtype in dtypes(backend, name):
+            got = call(np.empty(shape, dtype), backend=backend)
+            assert_same_bits(got, np.empty(shape, np.uint8 if name.startswith("adaptive") else np.float64))
 
 
 def test_nested_lists() -> None:
@@ -702,20 +698,16 @@ def test_nested_lists() -> None:
     assert_same_bits(threshold_nick(rows, 3), threshold_nick(np.array(rows), 3))
 
 
-@each_awkward
 @each_name
-def test_windows_beyond_the_picture(name: str, case: str) -> None:
+def test_windows_beyond_the_picture(name: str) -> None:
     """Also many times its size, when borders go there and back."""
-    how: dict[str, Any] = {"window_size": 301}
-    if name.startswith(("local", "adaptive")):
-        how = {"block_size": 301}
-    image = AWKWARD[case]
-    got = CALLS[name](image, **how)
-    assert_same_bits(got, CALLS[name](image, **how, backend="cython-held"))
-    if image.size < 30 and name not in ("local-gaussian", "adaptive-gaussian"):
-        assert_same_bits(got, CALLS[name](image, **how, backend="python"))
-    if name in ("nick", "singh", "bradley"):  # each window is the whole picture
-        np.testing.assert_allclose(got, CALLS[name](image, window_size=1000), rtol=1e-12)
+    argument = "block_size" if name.startswith(("local", "adaptive")) else "window_size"
+    for image in AWKWARD.values():
+        got = CALLS[name](image, **{argument: 301})
+        if image.size < 30:
+            assert_same_bits(got, CALLS[name](image, **{argument: 301}, backend="python"))
+        if name in NUMBERS:  # each window is the whole picture
+            assert_same_bits(got, CALLS[name](image, **{argument: 302}))
 
 
 def test_16_bits(backend: str) -> None:
@@ -746,36 +738,31 @@ HUGE = {
 @pytest.mark.parametrize("case", HUGE)
 @each_threshold
 @pytest.mark.filterwarnings("error")
-def test_floats_of_any_size(backend: str, name: str, case: str) -> None:
+def test_floats_of_any_size(name: str, case: str) -> None:
     """What overflows becomes NaN or infinity: on every backend in the same places, without a warning or an error."""
-    if "float64" not in dtypes(backend):
-        return
     image = picture("float64", 9, 12) * HUGE[case]
     image[4, 5] = 1.0
     image[2, 3:9] = 0.0
-    got = CALLS[name](image, backend=backend)
-    expected = CALLS[name](image, backend="python" if backend != "python" else "cython")
-    np.testing.assert_array_equal(got, expected)
-    if name != "phansalkar":
-        np.testing.assert_array_equal(
-            CALLS[name](-image, backend=backend),
-            CALLS[name](-image, backend="python" if backend != "python" else "cython"),
-        )
+    for seen in (image, -image) if name != "phansalkar" else (image,):
+        expected = CALLS[name](seen, backend="python")
+        for backend in ("cython", "cython-held", "numba"):
+            if backends.missing(backend) is None:
+                np.testing.assert_array_equal(CALLS[name](seen, backend=backend), expected)
 
 
 @each_threshold
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_holes_refused(name: str, dtype: str, value: float) -> None:
+def test_holes_refused(name: str, dtype: str) -> None:
     """A sliding sum would carry them along for ever."""
     image = picture(dtype, 2, 9, 12)
-    for place in ((0, 0, 0), (1, 8, 11), (1, 4, 5)):
-        bad = image.copy()
-        bad[place] = value
-        for layout in (np.asarray, np.asfortranarray):
+    for value in (math.nan, math.inf, -math.inf):
+        for place in ((0, 0, 0), (1, 8, 11), (1, 4, 5)):
+            bad = image.copy()
+            bad[place] = value
             for backend in ("python", "cython"):
-                with pytest.raises(ValueError, match=r"image: got (NaN or infinity in it|negative pixels)"):
-                    CALLS[name](layout(bad), backend=backend)
+                for seen in (bad, np.asfortranarray(bad)):
+                    with pytest.raises(ValueError, match=r"image: got (NaN or infinity in it|negative pixels)"):
+                        CALLS[name](seen, backend=backend)
 
 
 def test_negative_pixels() -> None:
@@ -789,21 +776,19 @@ def test_negative_pixels() -> None:
 # --- out -------------------------------------------------------------------------------------------------------------
 
 
-@each_name
-def test_out(backend: str, name: str) -> None:
+def test_out(backend: str) -> None:
     """Into arrays of every order, and into gaps that stay as they are."""
-    kind: Any = np.uint8 if name.startswith("adaptive") else np.float64
     image = picture("uint8", 7, 10)
-    expected = CALLS[name](image, backend=backend)
-    spaced = np.full((7, 20), 113, kind)
-    memory = np.zeros(8 * 70 + 1, np.uint8)[: np.dtype(kind).itemsize * 70 + 1]
-    misaligned = memory[1:].view(kind).reshape(7, 10)
-    outs = [np.empty((7, 10), kind), np.empty((10, 7), kind).T, spaced[:, ::2], np.empty((7, 10), kind)[::-1, ::-1]]
-    for out in (*outs, misaligned):
-        out[...] = 77
-        assert CALLS[name](image, out=out, backend=backend) is out
-        np.testing.assert_array_equal(out, expected)
-    assert (spaced[:, 1::2] == 113).all()
+    for name, call in CALLS.items():
+        kind: Any = np.uint8 if name.startswith("adaptive") else np.float64
+        expected = call(image, backend=backend)
+        spaced, backwards = np.full((7, 20), 113, kind), np.empty((7, 10), kind)[::-1, ::-1]
+        misaligned = np.zeros(np.dtype(kind).itemsize * 70 + 1, np.uint8)[1:].view(kind).reshape(7, 10)
+        for out in (np.empty((7, 10), kind), np.empty((10, 7), kind).T, spaced[:, ::2], backwards, misaligned):
+            out[...] = 77
+            assert call(image, out=out, backend=backend) is out
+            np.testing.assert_array_equal(out, expected)
+        assert (spaced[:, 1::2] == 113).all()
 
 
 @each_name
