@@ -27,7 +27,7 @@ DOORS = {
         *("dot_integer", "dot_real", "dot_complex", "fsum", "fsum_words"),
         *("join_sum", "join_prod", "join_prod_complex", "join_variance", "join_arg", "join_fsum"),
     ],
-    "pixels": ["grayscale", "threshold", "histogram", "extent", "histogram_real"],
+    "pixels": ["grayscale", "threshold", "binarize", "histogram", "extent", "histogram_real", "windows", "weighted"],
 }
 
 

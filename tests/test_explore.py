@@ -63,6 +63,9 @@ def test_every_public_kernel_is_in_the_catalogue() -> None:
     rest |= {"nanmin", "nanmax", "argmax", "std"}  # min, max, argmin, var
     rest |= {"any", "all", "count_nonzero"}  # a look at each number, as min; the first two stop where they may
     rest |= {"reduce", "check_associative"}  # the user's own function, and a check of it
+    # Sums over the window around each pixel: at the pace of adaptive_threshold, formulas of them at threshold_sauvola's.
+    rest |= {"adaptive_threshold", "threshold_local", "threshold_niblack", "threshold_sauvola", "threshold_wolf"}
+    rest |= {"threshold_nick", "threshold_bradley", "threshold_phansalkar", "threshold_singh"}
     rest |= {"binarize", "binarize_files"}  # made of the others; and files, whose reading and writing are Pillow's work
     assert set(workloads.KERNELS) | rest == {*primes.__all__, *reductions.__all__, *pixels.__all__}
 

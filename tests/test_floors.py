@@ -26,7 +26,7 @@ GROUND = FLOORS[0]
 # Where public functions check what they are given.
 FRONT_DOORS = [
     *(f"{family}/__init__.py" for family in sorted(FAMILIES)),
-    *(f"pixels/_{room}.py" for room in ("apply", "binarize", "files", "grey", "histograms", "image")),
+    *(f"pixels/_{room}.py" for room in ("apply", "binarize", "files", "grey", "histograms", "image", "windows")),
     "reductions/_fold.py",
     "reductions/operators.py",
 ]

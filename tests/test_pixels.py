@@ -612,4 +612,6 @@ def test_out_in_the_other_byte_order_refused() -> None:
 
 
 def test_public_names() -> None:
-    assert set(pixels.__all__) == {"grayscale", "threshold", "threshold_otsu"}
+    plain = {"grayscale", "threshold", "threshold_otsu", "binarize", "binarize_files"}
+    local = {"local", "niblack", "sauvola", "wolf", "nick", "bradley", "phansalkar", "singh"}
+    assert set(pixels.__all__) == plain | {"adaptive_threshold"} | {f"threshold_{name}" for name in local}
