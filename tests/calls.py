@@ -209,6 +209,16 @@ def _two_levels(name: str) -> Callable[[int], Call]:
     return call
 
 
+def _windowed(name: str, **arguments: Any) -> Callable[[int], Call]:
+    """A threshold for each pixel, of bytes: rows that are short enough to give many pieces."""
+
+    def call(size: int) -> Call:
+        image = np.random.default_rng(11).integers(0, 256, (max(1, size // 8), 96), np.uint8)
+        return lambda **how: getattr(pixels, name)(image, **arguments, **how)
+
+    return call
+
+
 # What one thread does alone, whatever the size.
 ALONE = {"factorint"}
 
@@ -268,6 +278,18 @@ KERNELS: dict[str, Callable[[int], Call]] = {
     "threshold_li-floats": _pixels_of("threshold_li", np.float32),
     "histogram": _levels("histogram"),
     "apply_hysteresis_threshold": _apply_hysteresis_threshold,
+    "adaptive_threshold-mean": _windowed("adaptive_threshold", block_size=15, c=5),
+    "adaptive_threshold-gaussian": _windowed("adaptive_threshold", method="gaussian", block_size=7, c=5),
+    "threshold_local-mean": _windowed("threshold_local", block_size=15, method="mean"),
+    "threshold_local-gaussian": _windowed("threshold_local", block_size=7),
+    "threshold_niblack": _windowed("threshold_niblack"),
+    "threshold_sauvola": _windowed("threshold_sauvola"),
+    "threshold_wolf": _windowed("threshold_wolf", window_size=15),
+    "threshold_nick": _windowed("threshold_nick", window_size=15),
+    "threshold_bradley": _windowed("threshold_bradley", window_size=15),
+    "threshold_phansalkar": _windowed("threshold_phansalkar", window_size=15),
+    "threshold_singh": _windowed("threshold_singh", window_size=15),
+    "binarize": _windowed("binarize", method="sauvola"),
 }
 
 if backends.missing("numba") is None:  # which compiles a user's function for every backend but python

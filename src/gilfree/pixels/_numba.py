@@ -599,7 +599,8 @@ def _thresholds_of(
     for x in range(len(pixels)):
         count = rows * counts[x]
         mean = around[x] / count
-        variance = max(squares[x] / count - mean * mean, 0.0) if deviates else 0.0
+        variance = squares[x] / count - mean * mean if deviates else 0.0
+        variance = variance if variance > 0 else 0.0  # NaN, where sums overflow, becomes 0 too
         deviation = np.sqrt(variance)
         if rule == MEAN:
             target[x] = mean * b - a
@@ -614,7 +615,8 @@ def _thresholds_of(
         elif rule == PHANSALKAR:
             target[x] = mean * (1 + c * _exponential(-d * mean) + a * ((deviation / b) - 1))
         elif rule == SINGH:
-            away = min(abs(np.float64(pixels[x]) - mean), c)
+            away = abs(np.float64(pixels[x]) - mean)
+            away = away if away < c else c
             target[x] = mean * (1 + a * (away / (b - away) - 1))
         else:
             target[x] = variance
@@ -626,7 +628,7 @@ SERIES = tuple(1 / math.factorial(i) for i in range(14))  # of e**x
 @njit(nogil=True, error_model="numpy")
 def _exponential(x: float) -> float:
     """e**x for x <= 0, the same bits everywhere: libraries differ in the last one. See ext/windows.pxd."""
-    x = max(x, -700.0)
+    x = x if x > -700.0 else -700.0
     n = int(x * 1.4426950408889634 - 0.5)
     r = (x - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10
     total = SERIES[13]

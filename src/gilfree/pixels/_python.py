@@ -422,7 +422,8 @@ def _opencv_mean(total: float, scale: float, at_the_end: bool) -> int:
 def _formula(rule: int, numbers: list[float], pixel: float, mean: float, square: float) -> float:
     a, b, c, d = numbers
     variance = square - mean * mean
-    deviation = math.sqrt(variance) if variance > 0 else 0.0
+    variance = variance if variance > 0 else 0.0  # NaN, where sums overflow, becomes 0 too
+    deviation = math.sqrt(variance)
     if rule == MEAN:
         return mean * b - a
     if rule == NIBLACK:
@@ -432,18 +433,19 @@ def _formula(rule: int, numbers: list[float], pixel: float, mean: float, square:
     if rule == WOLF:
         return mean - a * (1 - deviation / b) * (mean - c)
     if rule == NICK:
-        return mean + a * math.sqrt(max(variance, 0.0) + mean * mean)
+        return mean + a * math.sqrt(variance + mean * mean)
     if rule == PHANSALKAR:
         return mean * (1 + c * _exponential(-d * mean) + a * ((deviation / b) - 1))
     if rule == SINGH:
-        away = min(abs(pixel - mean), c)
+        away = abs(pixel - mean)
+        away = away if away < c else c
         return mean * (1 + a * (away / (b - away) - 1))
-    return max(variance, 0.0)
+    return variance
 
 
 def _exponential(x: float) -> float:
     """e**x for x <= 0, the same bits everywhere: libraries differ in the last one. See ext/windows.pxd."""
-    x = max(x, -700.0)
+    x = x if x > -700.0 else -700.0
     n = int(x * 1.4426950408889634 - 0.5)
     r = (x - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10
     total = SERIES[-1]
@@ -472,7 +474,8 @@ def weighted(
 ) -> bool:
     source_height, source_width, height, width, top, left, piece, tall, wide, before = shape.tolist()
     whence, beyond = rows.tolist(), columns.tolist()
-    kind = padded.dtype.type  # single floats must be rounded after every operation
+    # Single floats must be rounded after every operation; doubles of NumPy's own would warn of overflow.
+    kind: Any = np.float32 if padded.dtype == np.float32 else float
     pieces = -(-height // piece)
     for first, last in tickets:
         for unit in range(first, last):

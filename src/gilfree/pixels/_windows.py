@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ MODES = ("reflect", "constant", "nearest", "mirror", "wrap")
 CLIP = "clip"
 
 SHORT_SUMS = 2**18  # pixels in a window up to which the squares of bytes, about their middle, add up in 32 bits
+LONGEST = 2**20  # side of a window
 GRAIN = 2**17  # pixels a ticket at least: 50 µs and more
 WEIGHED_ROWS = 8  # rows a piece where nothing is carried from one row to the next
 ROWS = 64  # rows a piece, or twice a window's height: half a window's rows are added up again for each piece
@@ -492,6 +494,8 @@ def opencv(array: NDArray[Any], method: str, kind: str, block_size: int, c: floa
     side = _integer(block_size, "block_size")
     if side < 3 or side % 2 == 0:
         raise ValueError(f"block_size: got {side}, expected an odd number of at least 3")
+    if side > LONGEST:
+        raise ValueError(f"block_size: got {side}, expected at most 2**20")
     shift = _image.number(c, "c")
     # Beyond a thousand nothing changes any more.
     delta = (math.ceil if kind == "binary" else math.floor)(min(max(shift, -1000.0), 1000.0))
@@ -524,8 +528,8 @@ def local(
         sigmas = [(side - 1) / 6 for side in window]
     else:
         sigmas = [_finite(one, "param") for one in _two(param, "param")]
-        if min(sigmas) < 0:
-            raise ValueError(f"param: got {param!r}, expected standard deviations of at least 0")
+        if min(sigmas) < 0 or max(sigmas) > LONGEST / 8:
+            raise ValueError(f"param: got {param!r}, expected standard deviations from 0 to 2**17")
     weights = (_gaussian(sigmas[0]), _gaussian(sigmas[1]))
     window = (2 * len(weights[0]) - 1, 2 * len(weights[1]) - 1)
     return Formula(MEAN, ((shift,),), window, mode, beyond, deviates=False, weights=weights)
@@ -628,9 +632,12 @@ def stack(image: ArrayLike) -> NDArray[Any]:
 
 
 def _integer(value: Any, argument: str) -> int:
-    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
-        raise TypeError(f"{argument}: got {type(value).__name__}, expected an integer")
-    return int(value.__index__())
+    try:
+        if not isinstance(value, (bool, np.bool_)):
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise TypeError(f"{argument}: got {type(value).__name__}, expected an integer")
 
 
 def _finite(value: Any, argument: str) -> float:
@@ -658,7 +665,7 @@ def _two(value: Any, argument: str) -> tuple[Any, Any]:
 
 def _window(value: Any, argument: str, *, odd: bool = False) -> tuple[int, int]:
     rows, columns = (_integer(side, argument) for side in _two(value, argument))
-    if min(rows, columns) < 1 or max(rows, columns) >= 2**20:
+    if min(rows, columns) < 1 or max(rows, columns) > LONGEST:
         raise ValueError(f"{argument}: got {value!r}, expected 1 to 2**20")
     if odd and not (rows % 2 and columns % 2):
         raise ValueError(f"{argument}: got {value!r}, expected an odd number")
