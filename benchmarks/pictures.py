@@ -16,7 +16,7 @@ import numpy as np
 from gilfree import backends, parallel, pixels
 from gilfree.explore import machine
 
-SECONDS = 0.6  # for a case and a number of threads
+SECONDS = 1.2  # for a case and a number of threads
 QUICK_SECONDS = 0.15
 LEAST = 2e-4  # seconds between two looks at the clock: on a busy machine few calls in a row are undisturbed
 
