@@ -65,10 +65,10 @@ TARGETS = {
 FLATNESS = 1.5  # the slowest window's time over that of the smallest
 
 ABOUT = """
-Best times of calls in turn; x is the peer's time over gilfree's, so that above 1 gilfree is faster. Both
-write into an array that is there already, where the peer can. scikit-image, Doxa and NumPy use one thread,
-whatever is asked for. Otsu and what is said to be applied include black and white; scikit-image's are
-compared with the picture for that.
+Best times of calls in turn; x is the peer's time over gilfree's, so that above 1 gilfree is
+faster. Both write into an array that is there already, where the peer can. scikit-image, Doxa and
+NumPy use one thread, whatever is asked for. Otsu and what is said to be applied include black and
+white; scikit-image's are compared with the picture for that.
 """
 
 
