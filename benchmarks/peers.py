@@ -1,11 +1,11 @@
 """Holds gilfree against the libraries people would use instead: interleaved in one run, best of many, as ratios.
 
-    python benchmarks/peers.py [primes] [reductions] [pixels] [--threads N ...] [--isa NAME ...] [--seconds S]
-    python benchmarks/peers.py reductions [--quick] [--functions NAME ...] [--dtypes NAME ...] [--sizes N ...]
+    python benchmarks/peers.py [primes] [reductions] [pixels] [--threads N ...] [--isa NAME ...] [--seconds S] [--quick]
+    python benchmarks/peers.py reductions [--functions NAME ...] [--dtypes NAME ...] [--sizes N ...]
                                           [--parts table axes beside] [--plot FILE.png]
 
-By default on one core and on all, with each instruction set that this machine can run (reductions: with the best). A
-peer that is not installed is named and left out. A ratio above 1 means that gilfree is faster.
+By default on one core and on all, with the best instruction set that this machine can run (primes: with each). A peer
+that is not installed is named and left out. A ratio above 1 means that gilfree is faster.
 
     pip install bottleneck numexpr polars pyarrow numba matplotlib          for the reductions
     pip install --group oracles primesieve                                  for the rest
@@ -13,6 +13,9 @@ peer that is not installed is named and left out. A ratio above 1 means that gil
 The part about reductions is in folds.py: every function, dtype and size against every peer in a table, then arrays of
 more dimensions along each axis, then the worst of each function. --parts beside measures a sum beside a thread that is
 busy in Python and one that is busy in C.
+
+The part about pixels is in pictures.py: photographs of several sizes against OpenCV, scikit-image and Doxa, how little
+the size of a window matters, and at the end what is slower than a peer and which targets are met.
 """
 
 import argparse
@@ -26,8 +29,9 @@ from typing import Any
 
 import folds  # the reductions, beside this file
 import numpy as np
+import pictures  # the pixels, beside this file
 
-from gilfree import backends, parallel, pixels, primes
+from gilfree import backends, parallel, primes
 
 Call = Callable[[], Any]
 Cases = dict[str, tuple[Call, dict[str, Call]]]
@@ -124,34 +128,6 @@ def range_cases(threads: int) -> Cases:
     return cases
 
 
-def pixel_cases(threads: int) -> Cases:
-    """A large picture and one of a camera's preview against OpenCV and scikit-image."""
-    rng = np.random.default_rng(0)
-    cases: Cases = {}
-    cv2, filters = found("cv2"), found("skimage.filters")
-    if cv2:
-        cv2.setNumThreads(threads)
-    for name, height, width in (("33 megapixels", 4400, 7500), ("2 megapixels", 1080, 1920)):
-        colour = rng.integers(0, 256, (height, width, 3), np.uint8)
-        grey = pixels.grayscale(colour)
-        out = np.zeros_like(grey)
-        rows: Cases = {
-            "grayscale": (lambda c=colour, o=out: pixels.grayscale(c, out=o, threads=threads), {}),
-            "threshold": (lambda g=grey, o=out: pixels.threshold(g, 127, out=o, threads=threads), {}),
-            "threshold_otsu": (lambda g=grey: pixels.threshold_otsu(g, threads=threads), {}),
-        }
-        if cv2:
-            rows["grayscale"][1]["OpenCV"] = lambda c=colour, o=out: cv2.cvtColor(c, cv2.COLOR_RGB2GRAY, dst=o)
-            rows["threshold"][1]["OpenCV"] = lambda g=grey, o=out: cv2.threshold(g, 127, 255, 0, dst=o)
-            rows["threshold_otsu"][1]["OpenCV, which applies it too"] = lambda g=grey, o=out: cv2.threshold(
-                g, 0, 255, cv2.THRESH_OTSU, dst=o
-            )
-        if filters:
-            rows["threshold_otsu"][1]["scikit-image"] = lambda g=grey: filters.threshold_otsu(g)
-        cases |= {f"{kernel}, {name}": row for kernel, row in rows.items()}
-    return cases
-
-
 class Scaled:
     """A call whose time counts several times over, because it does a share of the work."""
 
@@ -189,8 +165,7 @@ class Built:
         os.environ["GILFREE_ISA"] = self.isa
         backends.isa.cache_clear()
         backends.kernels.cache_clear()
-        for family in ("primes", "pixels"):  # to look for the modules takes a quarter of a millisecond
-            backends.kernels(family, "cython")
+        backends.kernels("primes", "cython")  # to look for the modules takes a quarter of a millisecond
 
     def __call__(self) -> Any:
         return self.call()
@@ -223,30 +198,36 @@ def compare(calls: dict[str, Call], seconds: float) -> dict[str, float]:
 
 def main() -> None:
     """Print one line a case and peer: its time, and the time and the ratio of each build of gilfree."""
-    cases = {"primes": prime_cases, "pixels": pixel_cases}
+    reports = {"reductions": folds.report, "pixels": pictures.report}
     sections = ("primes", "reductions", "pixels")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", choices=[*sections, []], help="all by default")
     parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, parallel.cpu_count()}))
-    parser.add_argument("--isa", nargs="+", choices=backends.isas(), help="default: all; for reductions the best")
-    parser.add_argument("--seconds", type=float, help=f"for each case (default: 3; reductions: {folds.SECONDS})")
+    parser.add_argument("--isa", nargs="+", choices=backends.isas(), help="default: the best; for primes all")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        help=f"for each case (default: 3; reductions: {folds.SECONDS}; pixels: {pictures.SECONDS})",
+    )
+    parser.add_argument("--quick", action="store_true", help="reductions, pixels: few sizes, within two minutes")
     only = parser.add_argument_group("reductions")
-    only.add_argument("--quick", action="store_true", help="few sizes and dtypes: within two minutes")
     only.add_argument("--functions", nargs="+", choices=folds.FUNCTIONS, metavar="NAME")
     only.add_argument("--dtypes", nargs="+", choices=folds.ALL, metavar="NAME")
     only.add_argument("--sizes", type=lambda text: int(float(text)), nargs="+", metavar="N", help="elements, as 1e6")
     only.add_argument("--parts", nargs="+", choices=("table", "axes", "beside"), default=["table", "axes"])
     only.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the table as bytes a second against bytes")
     options = parser.parse_args()
+    seconds = options.seconds
     for section in options.sections or sections:
-        if section == "reductions":
-            folds.report(options)
+        if section in reports:
+            options.seconds = seconds
+            reports[section](options)
             continue
         for threads in options.threads:
             print(f"\n{section}, {threads} thread{'s' if threads > 1 else ''}")
-            for name, (ours, peers) in cases[section](threads).items():
+            for name, (ours, peers) in prime_cases(threads).items():
                 builds = {isa: Built(ours, isa) for isa in options.isa or backends.isas()}
-                best = compare(builds | peers, options.seconds or 3.0)
+                best = compare(builds | peers, seconds or 3.0)
                 for peer in peers:
                     columns = [f"{isa} {best[isa] * 1e3:9.3f} ms {best[peer] / best[isa]:7.2f} x" for isa in builds]
                     print(f"  {name:<36} {peer:<28} {best[peer] * 1e3:9.3f} ms   {'   '.join(columns)}", flush=True)
