@@ -617,7 +617,9 @@ def test_out_in_the_other_byte_order_refused() -> None:
 
 
 def test_public_names() -> None:
-    """Those of scikit-image for what a histogram tells, beside OpenCV's."""
+    """Those of scikit-image for what a histogram or a window tells, beside OpenCV's, and Doxa's methods."""
     methods = {"isodata", "li", "mean", "minimum", "multiotsu", "otsu", "triangle", "yen"}
-    names = {"apply_hysteresis_threshold", "grayscale", "histogram", "threshold"}
-    assert set(pixels.__all__) == names | {f"threshold_{method}" for method in methods}
+    local = {"local", "niblack", "sauvola", "wolf", "nick", "bradley", "phansalkar", "singh"}
+    names = {"adaptive_threshold", "apply_hysteresis_threshold", "binarize", "binarize_files"}
+    names |= {"grayscale", "histogram", "threshold"}
+    assert set(pixels.__all__) == names | {f"threshold_{method}" for method in methods | local}
