@@ -164,7 +164,7 @@ cdef inline void _keep_none(
 
 
 cdef enum:
-    SMALL = 1 << 20     # bytes, done in 30 µs: to wake a second worker takes as long
+    SMALL = 1 << 22     # bytes, done in 100 µs: with a second worker, and the waiting for it, it takes no less
     QUIETLY = 1 << 16   # bytes, done in 2 µs: letting go beside a busy thread may cost a switch interval
 
 # The kinds: keep what is above, what becomes of it if not, keep what is below, what becomes of it if not; 0, 1 and 2

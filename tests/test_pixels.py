@@ -617,9 +617,9 @@ def test_out_in_the_other_byte_order_refused() -> None:
 
 
 def test_public_names() -> None:
-    """Those of scikit-image for what a histogram or a window tells, beside OpenCV's, and Doxa's methods."""
+    """Those of scikit-image for what a histogram tells, and for what is around a pixel, beside OpenCV's."""
+    names = {"adaptive_threshold", "apply_hysteresis_threshold", "binarize", "binarize_files", "grayscale", "histogram"}
+    names |= {"threshold"}
     methods = {"isodata", "li", "mean", "minimum", "multiotsu", "otsu", "triangle", "yen"}
-    local = {"local", "niblack", "sauvola", "wolf", "nick", "bradley", "phansalkar", "singh"}
-    names = {"adaptive_threshold", "apply_hysteresis_threshold", "binarize", "binarize_files"}
-    names |= {"grayscale", "histogram", "threshold"}
-    assert set(pixels.__all__) == names | {f"threshold_{method}" for method in methods | local}
+    methods |= {"local", "niblack", "sauvola", "wolf", "nick", "bradley", "phansalkar", "singh"}
+    assert set(pixels.__all__) == names | {f"threshold_{method}" for method in methods}
