@@ -111,7 +111,6 @@ PICTURES: dict[str, tuple[str, Callable[[], "Image.Image"], Callable[["Image.Ima
     "RGBA": ("a.png", lambda: with_alpha(*np.moveaxis(COLOUR, -1, 0)), np.asarray),
     "CMYK-jpeg": ("a.jpg", lambda: Image.fromarray(COLOUR).convert("CMYK"), lambda p: np.asarray(p.convert("RGB"))),
     "CMYK-tiff": ("a.tif", lambda: Image.fromarray(COLOUR).convert("CMYK"), lambda p: np.asarray(p.convert("RGB"))),
-    "YCbCr-tiff": ("a.tif", lambda: Image.fromarray(COLOUR).convert("YCbCr"), lambda p: np.asarray(p.convert("RGB"))),
     "I;16-png": ("a.png", lambda: Image.fromarray(WIDE), lambda _: WIDE),
     "I;16-tiff": ("a.tiff", lambda: Image.fromarray(WIDE), lambda _: WIDE),
     "I-tiff": ("a.tiff", lambda: Image.fromarray(WIDE.astype(np.int32)), lambda _: WIDE),
