@@ -319,7 +319,7 @@ def test_asyncio_tasks_have_their_own() -> None:
 
 
 def test_a_small_input_runs_inline(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "_threads", lambda: pytest.fail("asked for the pool"))
+    monkeypatch.setattr(parallel, "_ask", lambda _: pytest.fail("asked for a worker"))
     for name, kernel in KERNELS.items():
         # Never small: all big primes are gone through; a million numbers.
         if name not in ("threshold_otsu-floats", "count_primes-marks", "count_primes-leaves"):

@@ -1,12 +1,13 @@
 """The only file that knows threads and executors: how many workers, who they are, how they are stopped."""
 
+import atexit
 import math
 import os
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
@@ -18,7 +19,7 @@ from gilfree import backends
 from gilfree.backends import Backend
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor, Future, ThreadPoolExecutor
+    from concurrent.futures import Executor, Future
     from typing import TypeGuard
 
     from gilfree._tickets import Tickets
@@ -140,35 +141,121 @@ def use(*, backend: str | None = None, threads: int | None = None) -> Iterator[N
 
 # --- who -------------------------------------------------------------------------------------------------------------
 
-_lock = threading.Lock()  # guards the pool
+_lock = threading.Lock()  # guards the number of workers
 _numba_lock = threading.Lock()  # Numba's workqueue layer ends the process when two threads enter it
 _numba_started_in: int | None = None  # the process whose Numba threads are running
-_pool: "ThreadPoolExecutor | None" = None
-_pool_size = 0
+_jobs: "deque[_Job | None]" = deque()  # what no worker has taken yet
+_idle: list[
+    Any
+] = []  # what wakes each worker that waits for a job: a lock; the last to fall asleep is the first called
+_workers: list[tuple[threading.Thread, Any]] = []  # each with its lock
 _here = threading.local()  # .worker is true in a thread that is working for `run`
 
 
-def _threads(count: int) -> "ThreadPoolExecutor":
-    """One pool for the life of the process, replaced only when a call wants more threads than any before it.
+class _Job:
+    """A call that a worker is asked to make, with what `_wait` needs of a Future."""
 
-    It has no more threads than that, or one for each CPU: an executor makes a new thread whenever none is idle, and
-    one that has just done its work may not yet be.
+    __slots__ = ("arguments", "begun", "error", "finished", "function")
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.error: BaseException | None = None
+        self.begun = threading.Lock()  # taken by who comes first: the worker, or the caller who calls the job off
+        self.finished = threading.Lock()
+        self.finished.acquire()
+
+    def cancel(self) -> bool:
+        if not self.begun.acquire(False):
+            return False
+        self.finished.release()
+        return True
+
+    def done(self) -> bool:
+        return not self.finished.locked()
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        if not self.finished.acquire(timeout=-1 if timeout is None else timeout):
+            raise TimeoutError
+        self.finished.release()
+        return self.error
+
+    def result(self, timeout: float | None = None) -> None:
+        error = self.exception(timeout)
+        if error is not None:
+            raise error
+
+
+def _work(jobs: "deque[_Job | None]", idle: list[Any], called: Any) -> None:
+    """Do jobs, one after the other, for as long as the process lives.
+
+    Asleep at a bare lock, a thread is at work 8 µs after it is called. One of a ThreadPoolExecutor takes 20 to 50, for
+    there a future, a queue and a semaphore are Python's, and each step of them needs the GIL.
     """
-    global _pool, _pool_size  # noqa: PLW0603 - made on first use, under a lock; forgotten by a forked child
-    with _lock:
-        if _pool is None or _pool_size < count:
-            from concurrent.futures import ThreadPoolExecutor
+    _here.worker = True
+    called.acquire()
+    while True:
+        try:
+            job = jobs.popleft()
+        except IndexError:
+            idle.append(called)
+            if jobs:  # one that came before it could be known that this worker is idle
+                try:
+                    idle.remove(called)
+                except ValueError:
+                    pass  # whoever took the lock calls
+                else:
+                    continue
+            called.acquire()
+            continue
+        if job is None:
+            return
+        if job.begun.acquire(False):
+            try:
+                job.function(*job.arguments)
+            except BaseException as error:  # noqa: BLE001 - the caller's, who waits for it
+                job.error = error
+            job.finished.release()
+        del job  # or what it holds would live until the next one
 
-            # The threads of the pool before end when nobody waits for them any more.
-            _pool_size = max(count, cpu_count())
-            _pool = ThreadPoolExecutor(_pool_size, thread_name_prefix="gilfree")
-        return _pool
+
+def _hire(count: int) -> None:
+    """Have so many workers, or one for each CPU: one that is done with a job may not be idle yet."""
+    with _lock:
+        if not _workers:
+            atexit.register(_dismiss)
+        while len(_workers) < max(count, cpu_count()):
+            called = threading.Lock()
+            name = f"gilfree_{len(_workers)}"
+            thread = threading.Thread(target=_work, args=(_jobs, _idle, called), name=name, daemon=True)
+            thread.start()
+            _workers.append((thread, called))
+
+
+def _ask(job: _Job) -> None:
+    """Leave a job to the first worker that has time for it."""
+    _jobs.append(job)
+    try:
+        called = _idle.pop()
+    except IndexError:
+        return  # all are at work, or on their way to look for more
+    called.release()
+
+
+def _dismiss() -> None:
+    """Have the workers end before the interpreter does; who calls a kernel later works alone."""
+    _jobs.extend([None] * len(_workers))
+    for thread, called in _workers:
+        with suppress(RuntimeError):  # one that is at work looks for more by itself
+            called.release()
+        thread.join()
 
 
 def _after_fork() -> None:
-    """A child process has none of its parent's threads: forget the pool, and locks another thread may have held."""
-    global _lock, _numba_lock, _pool
-    _lock, _numba_lock, _pool = threading.Lock(), threading.Lock(), None
+    """A child process has none of its parent's threads: forget them, and locks another thread may have held."""
+    global _lock, _numba_lock, _jobs, _idle, _workers
+    _lock, _numba_lock = threading.Lock(), threading.Lock()
+    _jobs, _idle, _workers = deque(), [], []
 
 
 if hasattr(os, "register_at_fork"):
@@ -250,13 +337,19 @@ def run(
         finally:
             _here.worker = nested
 
-    futures: list[Future[None]] = []
+    futures: list[_Job | Future[None]] = []
     try:
-        if workers > 1:
-            pool = executor or _threads(workers - 1)
+        # One by one: if Ctrl-C comes in between, those that began are known and waited for.
+        if workers > 1 and executor is not None:
             for own in owned[1:]:
-                # One by one: if Ctrl-C comes in between, those that began are known and waited for.
-                futures.append(pool.submit(work, own, pause if holds else -1))  # noqa: PERF401
+                futures.append(executor.submit(work, own, pause if holds else -1))  # noqa: PERF401
+        elif workers > 1:
+            if len(_workers) < workers - 1:
+                _hire(workers - 1)
+            for own in owned[1:]:
+                job = _Job(work, own, pause if holds else -1)
+                futures.append(job)
+                _ask(job)
         work(owned[0], pause if holds or main else -1)
         _wait(futures)
     except BaseException:
@@ -266,7 +359,7 @@ def run(
     return owned
 
 
-def _wait(futures: "list[Future[None]]") -> None:
+def _wait(futures: "list[_Job | Future[None]]") -> None:
     """Wait for workers that began; those that did not have nothing left to do. Raises what a worker raised."""
     # Windows does not wake a waiting lock for Ctrl-C, so there the wait is cut into slices.
     step = 0.05 if sys.platform == "win32" else None
@@ -282,7 +375,7 @@ def _wait(futures: "list[Future[None]]") -> None:
                     raise
 
 
-def _wait_whatever_happens(futures: "list[Future[None]]") -> None:
+def _wait_whatever_happens(futures: "list[_Job | Future[None]] | list[Future[Any]]") -> None:
     """Wait until no worker writes to the caller's buffers any more, however often Ctrl-C is pressed meanwhile."""
     for future in futures:
         while not (future.cancel() or future.done()):
