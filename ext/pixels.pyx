@@ -11,11 +11,13 @@ from cpython.buffer cimport (
 )
 from libc.math cimport NAN, floor, rint
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from gil cimport PyThreadState, let_go, take_back
-from levels cimport PART, count_bins, count_levels, count_words, empty_table, level, pixel, real, sum_part, widen
+from levels cimport (
+    PART, count_bins, count_levels, count_words, empty_table, level, otsu_level, pixel, real, sum_part, widen
+)
 from runs cimport runs_in, runs_of, unite_lines
 from tickets cimport take
 from windows cimport (
@@ -163,70 +165,6 @@ cdef inline void _keep_none(
         out[i] = above if image[i] > value else below
 
 
-cdef enum:
-    SMALL = 1 << 22     # bytes, done in 100 µs: with a second worker, and the waiting for it, it takes no less
-    QUIETLY = 1 << 16   # bytes, done in 2 µs: letting go beside a busy thread may cost a switch interval
-
-# The kinds: keep what is above, what becomes of it if not, keep what is below, what becomes of it if not; 0, 1 and 2
-# stand for black, white and the threshold.
-cdef dict _KINDS = {
-    "binary": (False, 1, False, 0), "binary_inv": (False, 0, False, 1), "trunc": (False, 2, True, 0),
-    "tozero": (True, 0, False, 0), "tozero_inv": (False, 0, True, 0),
-}
-cdef object _ndarray = np.ndarray, _empty_like = np.empty_like
-
-
-def small_threshold(image, value, maxval, kind, out):
-    """A threshold of few bytes that lie side by side, without units and tickets; None where those are for."""
-    cdef Py_buffer seen, target
-    cdef PyThreadState *gil
-    cdef double limit, white
-    cdef uint8_t colours[3]
-    cdef bint keep_above, keep_below
-    cdef int above, below, axis
-    if type(image) is not _ndarray or (out is not None and type(out) is not _ndarray):
-        return None
-    if type(value) is not int and type(value) is not float or type(maxval) is not int and type(maxval) is not float:
-        return None
-    asked = _KINDS.get(kind) if type(kind) is str else None
-    try:
-        limit, white = value, maxval
-        PyObject_GetBuffer(image, &seen, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
-    except (BufferError, ValueError, OverflowError):
-        return None
-    PyBuffer_Release(&seen)     # the caller holds the array
-    if asked is None or not 0 <= limit or white != white or seen.format == NULL or seen.format[0] != c"B":
-        return None
-    if seen.format[1] != 0 or seen.len == 0 or seen.len > SMALL:
-        return None
-    if out is None:
-        out = _empty_like(image)
-    try:
-        PyObject_GetBuffer(out, &target, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | PyBUF_WRITABLE)
-    except (BufferError, ValueError):
-        return None
-    PyBuffer_Release(&target)
-    if target.ndim != seen.ndim or target.format == NULL or target.format[0] != c"B" or target.format[1] != 0:
-        return None
-    for axis in range(seen.ndim):
-        if target.shape[axis] != seen.shape[axis]:
-            return None
-    if out is not image and <char *> seen.buf < <char *> target.buf + target.len:
-        if <char *> target.buf < <char *> seen.buf + seen.len:
-            return None
-    keep_above, above, keep_below, below = asked
-    colours[0] = 0
-    colours[1] = <uint8_t> rint(0 if white < 0 else 255 if white > 255 else white)
-    colours[2] = <uint8_t> floor(255 if limit > 255 else limit)
-    gil = let_go(seen.len > QUIETLY)
-    _threshold_run(
-        <const uint8_t *> seen.buf, <uint8_t *> target.buf, colours[2], keep_above, colours[above], keep_below,
-        colours[below], 0, seen.len,
-    )
-    take_back(gil)
-    return out
-
-
 def binarize(
     const pixel[:, ::1] images, uint8_t[:, ::1] out, const pixel[::1] limits, const uint8_t[:, ::1] colours,
     int64_t[::1] tickets, Py_ssize_t most, bint release,
@@ -279,7 +217,7 @@ def histogram(
 
 cdef enum:
     NEAR = 1 << 15     # pixels of grey that are counted before they leave the first two caches
-    PAIRED = 1 << 21   # pixels from which on a table of pairs of 8-bit pixels earns the 50 µs that it costs
+    PAIRED = 1 << 20   # pixels from which on a table of pairs of 8-bit pixels earns the 25 µs that it costs
 
 
 cdef bint _histogram(const level *image, uint64_t *counts, int64_t *tickets, Py_ssize_t most) noexcept nogil:
@@ -500,6 +438,188 @@ cdef bint _sums_below(
                 sums + unit, counts + unit,
             )
     return True
+
+
+# --- small pictures ---------------------------------------------------------------------------------------------------
+
+cdef enum:
+    SMALL = 1 << 22     # bytes compared, done in 100 µs: with a second worker, and the waiting for it, it takes no less
+    FEW = 1 << 18       # pixels counted or made grey, done in 60 µs
+    LITTLE = 1 << 14    # pixels of them, done in 4 µs: letting go beside a busy thread may cost a switch interval
+
+# The kinds: keep what is above, what becomes of it if not, keep what is below, what becomes of it if not; 0, 1 and 2
+# stand for black, white and the threshold.
+cdef dict _KINDS = {
+    "binary": (False, 1, False, 0), "binary_inv": (False, 0, False, 1), "trunc": (False, 2, True, 0),
+    "tozero": (True, 0, False, 0), "tozero_inv": (False, 0, True, 0),
+}
+cdef object _ndarray = np.ndarray, _empty = np.empty, _arange = np.arange, _zeros = np.zeros
+cdef object _uint8 = np.dtype(np.uint8), _uint64 = np.dtype(np.uint64)
+
+
+cdef bint _bytes_of(array, Py_buffer *seen, int flags) except -1:
+    """Whether an array has bytes that lie side by side, and where. The caller holds the array."""
+    if type(array) is not _ndarray:
+        return False
+    try:
+        PyObject_GetBuffer(array, seen, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | flags)
+    except (BufferError, ValueError):
+        return False
+    PyBuffer_Release(seen)
+    return seen.format != NULL and seen.format[0] == c"B" and seen.format[1] == 0 and seen.len > 0
+
+
+cdef _room_for(const Py_buffer *seen, int axes, out, Py_buffer *target, bint in_place):
+    """``out``, or a new array, if it has the picture's first axes and shares no memory with it; else None."""
+    cdef int axis
+    if out is None:
+        out = _empty(tuple([seen.shape[axis] for axis in range(axes)]), _uint8)
+    if not _bytes_of(out, target, PyBUF_WRITABLE) or target.ndim != axes:
+        return None
+    for axis in range(axes):
+        if target.shape[axis] != seen.shape[axis]:
+            return None
+    if in_place and target.buf == seen.buf:
+        return out
+    if <char *> seen.buf < <char *> target.buf + target.len and <char *> target.buf < <char *> seen.buf + seen.len:
+        return None
+    return out
+
+
+cdef inline bint _is_number(value):
+    return (type(value) is int or type(value) is float) and -1e300 < value < 1e300
+
+
+cdef int _otsu(const uint8_t *image, int64_t n) noexcept nogil:
+    cdef uint64_t counts[256]
+    memset(counts, 0, sizeof(counts))
+    count_levels(image, counts, 0, n)
+    return otsu_level(counts)
+
+
+def small_threshold(image, value, maxval, kind, out):
+    """A threshold of few bytes that lie side by side, without units and tickets; None where those are for."""
+    cdef Py_buffer seen, target
+    cdef PyThreadState *gil
+    cdef double limit = 0, white
+    cdef uint8_t colours[3]
+    cdef bint keep_above, keep_below, otsu = type(value) is str and value == "otsu"
+    cdef int above, below
+    if not (otsu or _is_number(value)) or not _is_number(maxval) or not _bytes_of(image, &seen, 0):
+        return None
+    asked = _KINDS.get(kind) if type(kind) is str else None
+    limit, white = 0 if otsu else value, maxval
+    if asked is None or limit < 0 or seen.len > (FEW if otsu else SMALL):
+        return None
+    out = _room_for(&seen, seen.ndim, out, &target, out is image)
+    if out is None:
+        return None
+    keep_above, above, keep_below, below = asked
+    gil = let_go(seen.len > (LITTLE if otsu else 4 * LITTLE))
+    if otsu:
+        limit = _otsu(<const uint8_t *> seen.buf, seen.len)
+        limit = 0 if limit > 255 else limit     # OpenCV's where only one level occurs
+    if limit >= 0:
+        colours[0] = 0
+        colours[1] = <uint8_t> rint(0 if white < 0 else 255 if white > 255 else white)
+        colours[2] = <uint8_t> floor(255 if limit > 255 else limit)
+        _threshold_run(
+            <const uint8_t *> seen.buf, <uint8_t *> target.buf, colours[2], keep_above, colours[above], keep_below,
+            colours[below], 0, seen.len,
+        )
+    take_back(gil)
+    return out if limit >= 0 else None
+
+
+def small_otsu(image):
+    """Otsu's level of few bytes that lie side by side; None of others, and where it takes integers to tell."""
+    cdef Py_buffer seen
+    cdef PyThreadState *gil
+    cdef int found
+    if not _bytes_of(image, &seen, 0) or seen.len > FEW:
+        return None
+    gil = let_go(seen.len > LITTLE)
+    found = _otsu(<const uint8_t *> seen.buf, seen.len)
+    take_back(gil)
+    return found & 255 if found >= 0 else None
+
+
+def small_histogram(image):
+    """Counts and levels of few bytes that lie side by side; None of others."""
+    cdef Py_buffer seen
+    cdef PyThreadState *gil
+    cdef uint64_t[::1] counts
+    if not _bytes_of(image, &seen, 0) or seen.len > FEW:
+        return None
+    made = _zeros(256, _uint64)
+    counts = made
+    gil = let_go(seen.len > LITTLE)
+    count_levels(<const uint8_t *> seen.buf, &counts[0], 0, seen.len)
+    take_back(gil)
+    return made, _arange(256)
+
+
+def small_grayscale(image, bint backwards, out):
+    """Grey of few pixels of bytes that lie side by side; None of others."""
+    cdef Py_buffer seen, target
+    cdef PyThreadState *gil
+    cdef int64_t channels, n
+    if not _bytes_of(image, &seen, 0) or seen.ndim < 2 or not 3 <= seen.shape[seen.ndim - 1] <= 4:
+        return None
+    channels = seen.shape[seen.ndim - 1]
+    n = seen.len // channels
+    if n > FEW:
+        return None
+    out = _room_for(&seen, seen.ndim - 1, out, &target, False)
+    if out is None:
+        return None
+    gil = let_go(n > LITTLE)
+    _grayscale_any(<const uint8_t *> seen.buf, channels, <uint8_t *> target.buf, backwards, 0, n)
+    take_back(gil)
+    return out
+
+
+def small_binarize(image, maxval, bint invert, out):
+    """Black and white by Otsu's method of a grey or coloured picture of few bytes that lie side by side.
+
+    None of others, and where it takes integers to tell the threshold.
+    """
+    cdef Py_buffer seen, target
+    cdef PyThreadState *gil
+    cdef int64_t n, channels = 1
+    cdef int found = -1
+    cdef double white
+    cdef uint8_t shade
+    cdef uint8_t *room = NULL
+    cdef const uint8_t *grey
+    if not _is_number(maxval) or not _bytes_of(image, &seen, 0) or not 2 <= seen.ndim <= 3:
+        return None
+    if seen.ndim == 3:
+        channels = seen.shape[2]
+        if not 3 <= channels <= 4:
+            return None     # a stack of pictures
+    n = seen.len // channels
+    if n > FEW:
+        return None
+    out = _room_for(&seen, 2, out, &target, False)
+    if out is None:
+        return None
+    white = maxval
+    shade = <uint8_t> rint(0 if white < 0 else 255 if white > 255 else white)
+    grey = <const uint8_t *> seen.buf
+    gil = let_go(n > LITTLE)
+    if channels > 1:
+        room = <uint8_t *> malloc(n)
+        grey = room
+        if room != NULL:
+            _grayscale_any(<const uint8_t *> seen.buf, channels, room, False, 0, n)
+    if grey != NULL:
+        found = _otsu(grey, n)
+    if found >= 0:
+        _keep_none(grey, <uint8_t *> target.buf, found & 255, 0 if invert else shade, shade if invert else 0, 0, n)
+    free(room)
+    take_back(gil)
+    return out if found >= 0 else None
 
 
 # --- hysteresis ------------------------------------------------------------------------------------------------------

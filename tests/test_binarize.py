@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -335,6 +336,84 @@ def test_small_thresholds_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
                 assert_same_bits(own, answer)
 
 
+# A kernel of small pictures, a call that may use it, and how many channels to give it.
+SMALL: dict[str, tuple[str, Callable[..., Any], int]] = {
+    "threshold-otsu": ("small_threshold", partial(pixels.threshold, value="otsu", maxval=199.5, kind="trunc"), 1),
+    "threshold_otsu": ("small_otsu", pixels.threshold_otsu, 1),
+    "histogram": ("small_histogram", pixels.histogram, 1),
+    "grayscale": ("small_grayscale", pixels.grayscale, 3),
+    "grayscale-BGR": ("small_grayscale", partial(pixels.grayscale, order="BGR"), 4),
+    "binarize": ("small_binarize", pixels.binarize, 1),
+    "binarize-RGB": ("small_binarize", partial(pixels.binarize, maxval=300.0), 3),
+    "binarize-RGBA": ("small_binarize", partial(pixels.binarize, invert=True), 4),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_small_pictures_are_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted, made grey and divided at once, up to so many pixels, and the other way beyond."""
+    kernel, call, channels = SMALL[name]
+    kernels = backends.kernels("pixels", "cython")
+    done: list[Any] = []
+    small = getattr(kernels, kernel)
+
+    def noted(*arguments: Any) -> Any:
+        done.append(small(*arguments))
+        return done[-1]
+
+    monkeypatch.setattr(kernels, kernel, noted)
+    takes_out = kernel not in ("small_otsu", "small_histogram")
+    for shape in ((1, 1), (1, 3), (3, 21), (64, 64), (257, 300), (512, 512), (513, 512)):
+        image = page("uint8", *shape) if channels == 1 else np.stack([page("uint8", *shape)] * channels, axis=-1)
+        image = image ^ np.random.default_rng(0).integers(0, 64, image.shape, np.uint8)
+        expected = call(image, backend="cython")
+        done.clear()
+        got = call(image)
+        assert done
+        assert (done[0] is None) == (shape == (513, 512))
+        for one, other in zip(np.atleast_1d(got), np.atleast_1d(expected), strict=True):
+            assert_same_bits(one, other)
+        if takes_out:
+            out = np.zeros(shape, np.uint8)
+            assert call(image, out=out) is out
+            assert_same_bits(out, expected)
+
+
+@pytest.mark.parametrize("counts", [(1,), (1, 1, 1), (3, 0, 5, 0, 3), (1, 2, 1), (7, 1, 1, 7), (5, 5)], ids=str)
+def test_small_otsu_where_two_levels_are_as_good(counts: tuple[int, ...]) -> None:
+    """Integers tell which, as on every other backend; and a picture of one level has nothing to divide."""
+    image = np.repeat(np.arange(100, 100 + len(counts), dtype=np.uint8), counts).reshape(1, -1)
+    level = pixels.threshold_otsu(image, backend="python")
+    assert pixels.threshold_otsu(image) == level
+    assert_same_bits(pixels.binarize(image), pixels.binarize(image, backend="python"))
+    assert_same_bits(pixels.threshold(image, "otsu"), pixels.threshold(image, "otsu", backend="python"))
+    found = backends.kernels("pixels", "cython").small_otsu(image)
+    tied = counts not in ((1,), (5, 5), (7, 1, 1, 7))
+    assert found == (None if tied else level)
+
+
+def test_small_pictures_leave_the_rest_alone() -> None:
+    """To the way that says what is wrong, or converts."""
+    kernels = backends.kernels("pixels", "cython")
+    colour, out, whole = page("uint8", 8, 3), np.empty((8, 8), np.uint8), np.empty(300, np.uint8)
+    colours = np.stack([page("uint8", 8, 8)] * 3, axis=-1)
+    for image in (colour.tolist(), colour.astype(np.uint16), colour[:, ::2], colour.T, colour[:0], colour > 3):
+        assert kernels.small_otsu(image) is None
+        assert kernels.small_histogram(image) is None
+        assert kernels.small_grayscale(image, False, None) is None
+        assert kernels.small_binarize(image, 255, False, None) is None
+    for image in (colour[:, 0].copy(), colours[..., :2].copy(), np.zeros((8, 8, 5), np.uint8)):
+        assert kernels.small_grayscale(image, False, None) is None
+        assert kernels.small_binarize(image, 255, False, None) is None
+    inside = whole[:192].reshape(8, 8, 3)
+    for target in (out.astype(np.uint16), out[:, :4], out.T, out.tolist(), out > 3, whole[128:192].reshape(8, 8)):
+        assert kernels.small_grayscale(inside, False, target) is None
+        assert kernels.small_binarize(inside, 255, False, target) is None
+    for maxval in (math.nan, True, "white", 10**400):
+        assert kernels.small_binarize(colours, maxval, False, None) is None
+    assert kernels.small_binarize(np.zeros((2, 8, 8), np.uint8), 255, False, None) is None  # a stack
+
+
 def test_small_thresholds_leave_the_rest_alone() -> None:
     """To the way that says what is wrong, or converts."""
     small = backends.kernels("pixels", "cython").small_threshold
@@ -348,7 +427,7 @@ def test_small_thresholds_leave_the_rest_alone() -> None:
         (image.T, 1, 255, "binary", None),
         (image[:0], 1, 255, "binary", None),
         (image, np.float64(1), 255, "binary", None),
-        (image, "otsu", 255, "binary", None),
+        (image, "triangle", 255, "binary", None),
         (image, True, 255, "binary", None),
         (image, math.nan, 255, "binary", None),
         (image, 10**400, 255, "binary", None),

@@ -84,11 +84,10 @@ def threshold(
         For an unknown kind or name of a value, or an empty image beside a name; for NaN as ``value`` or ``maxval``; for
         ``out`` of another shape, read-only, or overlapping ``image`` without being it.
     """
-    if backend is None and executor is None and (threads is None or (type(threads) is int and 0 < threads <= 1024)):
-        small = _image.small_kernels()
-        if small is not None and (answer := small.small_threshold(image, value, maxval, kind, out)) is not None:
-            made: NDArray[Any] = answer
-            return made
+    small = _image.small_kernels(backend, threads, executor)
+    if small is not None and (answer := small.small_threshold(image, value, maxval, kind, out)) is not None:
+        made: NDArray[Any] = answer
+        return made
     array = _image.array(image)
     _image.one_of(kind, KINDS, "kind")
     if isinstance(value, str):

@@ -134,6 +134,12 @@ def binarize(
         For an unknown method; a value beside a method or its options; an image of too few or too many dimensions; what
         the method itself refuses; ``out`` of another shape, read-only, or overlapping ``image``.
     """
+    plain = method == "otsu" and value is None and not options and type(invert) is bool
+    small = _image.small_kernels(backend, threads, executor) if plain else None
+    if small is not None and type(channel_axis) is str and channel_axis == "infer" and dtype is np.uint8:
+        made: NDArray[Any] | None = small.small_binarize(image, maxval, invert, out)
+        if made is not None:
+            return made
     array = _image.array(image)
     colour = _has_colours(array, channel_axis)
     shape = array.shape[:-1] if colour else array.shape

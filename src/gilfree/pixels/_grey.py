@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+ORDERS = ("RGB", "BGR")
+
 
 def grayscale(
     image: ArrayLike,
@@ -50,10 +52,15 @@ def grayscale(
         For an unknown order; for another number of channels; for ``out`` of another shape, read-only, or overlapping
         ``image``.
     """
+    _image.one_of(order, ORDERS, "order")
+    small = _image.small_kernels(backend, threads, executor)
+    if small is not None:
+        made: NDArray[Any] | None = small.small_grayscale(image, order == "BGR", out)
+        if made is not None:
+            return made
     array = _image.array(image)
     if array.ndim < 2 or array.shape[-1] not in (3, 4):
         raise ValueError(f"image: got shape {array.shape}, expected (..., 3) or (..., 4)")
-    _image.one_of(order, ("RGB", "BGR"), "order")
     row = backends.resolve(backend)
     parallel.check(threads, executor)
     shape = array.shape[:-1]

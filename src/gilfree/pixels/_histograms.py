@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Formula = Callable[[NDArray[Any], NDArray[Any]], Any]
 
 # Images of more bytes than this are counted one after the other, each by all workers; smaller ones side by side.
-LARGE = 4 * _image.GRAIN
+LARGE = 2**22
 MEMORY = 2**26  # bytes of counts that a stack may take at a time
 PART = 16384  # pixels whose sum is one partial result, as the kernels have it
 
@@ -72,6 +72,11 @@ def histogram(
         For an empty image, a float image with NaN or infinity in it or whose range is beyond its dtype, ``nbins`` below
         1 or so many that no floats lie between two edges.
     """
+    small = _image.small_kernels(backend, threads, executor)
+    if small is not None and not per_image and type(nbins) is int and nbins > 0:
+        counted: tuple[NDArray[np.uint64], NDArray[Any]] | None = small.small_histogram(image)
+        if counted is not None:
+            return counted
     array = _checked(image, per_image)
     nbins = _positive(nbins, "nbins")
     engine = _engine(backend, threads, executor)
@@ -131,6 +136,11 @@ def threshold_otsu(
         For an empty image, a float image with NaN or infinity in it or whose range is beyond its dtype, ``nbins`` below
         1 or so many that no floats lie between two edges; for neither image nor histogram, or one that is none.
     """
+    small = _image.small_kernels(backend, threads, executor)
+    if small is not None and hist is None and not per_image and type(nbins) is int and nbins > 0:
+        level: int | None = small.small_otsu(image)
+        if level is not None:
+            return level
 
     def formula(counts: NDArray[Any], centers: NDArray[Any]) -> Any:
         # The bins of an image lie evenly, but for the rounding of their middles.

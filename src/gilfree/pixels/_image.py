@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32), np.dtype(np.float64))
 
-GRAIN = 2**20  # bytes of pixels a ticket: 30 to 300 µs, more than waking a thread costs
-PAUSE = 128  # tickets that take about 30 ms
+GRAIN = 2**18  # bytes of pixels a ticket: 8 to 80 µs, more than waking a thread costs
+PAUSE = 512  # tickets that take about 30 ms
 
 
 def array(image: ArrayLike) -> NDArray[Any]:
@@ -70,8 +70,12 @@ def check_finite(backend: Backend, image: NDArray[Any], threads: int | None, exe
         raise ValueError("image: got NaN or infinity in it, expected finite pixels")
 
 
-def small_kernels() -> Any:
+def small_kernels(backend: str | None, threads: int | None, executor: Executor | None) -> Any:
     """The compiled kernels, which are done with a small picture sooner than one is looked at here; or None."""
+    if backend is not None or executor is not None or not (threads is None or (type(threads) is int and threads > 0)):
+        return None
+    if threads is not None and threads > parallel.MAX_THREADS:
+        return None
     if backends.chosen.get() is None and backends.default() == "cython":
         return backends.kernels("pixels", "cython")
     return None
