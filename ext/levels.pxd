@@ -107,6 +107,24 @@ cdef inline int otsu_level(const uint64_t *counts) noexcept nogil:
     return found if sure else -1
 
 
+cdef inline int64_t smooth_once(float *counts, int64_t n) noexcept nogil:
+    """Mean of each count and its two neighbours, the ends repeated, as a running sum; and how many peaks there are."""
+    cdef double one = counts[0], two = counts[0]    # the counts at i - 2 and at i - 1, as they were
+    cdef double total = one + one + counts[1 if n > 1 else 0]
+    cdef int64_t i, tops = 0
+    cdef bint up = True
+    for i in range(n):
+        if i > 0:
+            total += counts[i + 1 if i + 1 < n else i] - one
+            one = two
+        two = counts[i]
+        counts[i] = <float> (total / 3)
+        if i > 0 and counts[i] != counts[i - 1]:
+            tops += up and counts[i] < counts[i - 1]
+            up = counts[i] > counts[i - 1]
+    return tops
+
+
 cdef inline void widen(const real *image, real *bounds, int64_t first, int64_t last) noexcept nogil:
     cdef real low[16]
     cdef real high[16]

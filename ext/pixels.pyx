@@ -16,7 +16,8 @@ from libc.string cimport memcpy, memset
 
 from gil cimport PyThreadState, let_go, take_back
 from levels cimport (
-    PART, count_bins, count_levels, count_words, empty_table, level, otsu_level, pixel, real, sum_part, widen
+    PART, count_bins, count_levels, count_words, empty_table, level, otsu_level, pixel, real, smooth_once,
+    sum_part, widen,
 )
 from runs cimport runs_in, runs_of, unite_lines
 from tickets cimport take
@@ -437,6 +438,30 @@ cdef bint _sums_below(
                 images + which[k] * length + begin, min(<int64_t> PART, length - begin), low[k], limit[k],
                 sums + unit, counts + unit,
             )
+    return True
+
+
+def smooth(float[:, ::1] values, int64_t[:, ::1] state, int64_t[::1] tickets, Py_ssize_t most, bint release):
+    """Take means of three in each row until fewer than three peaks are left, or as often as its ``state`` says first.
+
+    A state is a number of times, which is counted down, and the number of peaks.
+    """
+    cdef PyThreadState *gil = let_go(release)
+    cdef bint more = _smooth(&values[0, 0], values.shape[1], &state[0, 0], &tickets[0], most)
+    take_back(gil)
+    return more
+
+
+cdef bint _smooth(float *values, int64_t bins, int64_t *state, int64_t *tickets, Py_ssize_t most) noexcept nogil:
+    cdef int64_t first = 0, last = 0, row
+    while most != 0:
+        if not take(tickets, &first, &last):
+            return False
+        most -= 1
+        for row in range(first, last):
+            while state[2 * row] > 0 and state[2 * row + 1] > 2:
+                state[2 * row + 1] = smooth_once(values + row * bins, bins)
+                state[2 * row] -= 1
     return True
 
 

@@ -70,6 +70,7 @@ def sums_below(
     release: bool,
     /,
 ) -> bool: ...
+def smooth(values: NDArray[Any], state: NDArray[Any], tickets: Tickets, most: int, release: bool, /) -> bool: ...
 def count_runs(
     image: NDArray[Any],
     width: int,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Images of more bytes than this are counted one after the other, each by all workers; smaller ones side by side.
 LARGE = 2**22
 MEMORY = 2**26  # bytes of counts that a stack may take at a time
+FEW = 2**22  # counts that are smoothed before Ctrl-C is looked for
 PART = 16384  # pixels whose sum is one partial result, as the kernels have it
 
 
@@ -350,9 +351,20 @@ def threshold_minimum(
         As ``threshold_otsu``.
     """
     times = _positive(max_num_iter, "max_num_iter")
+    engine = _engine(backend, threads, executor)
+
+    def smooth(numbers: NDArray[np.float32], times: int) -> tuple[int, int]:
+        tops = 3
+        while times and tops > 2:
+            some = min(times, max(1, FEW // len(numbers)))
+            state = np.array([[some, tops]], np.int64)
+            engine.run("smooth", numbers[np.newaxis], state, units=1, size=FEW)
+            times -= some - int(state[0, 0])
+            tops = int(state[0, 1])
+        return tops, times
 
     def formula(counts: NDArray[Any], centers: NDArray[Any]) -> Any:
-        return centers[_levels.minimum(counts, times)].item()
+        return centers[_levels.minimum(counts, times, smooth)].item()
 
     return _chosen(formula, image, nbins, hist, per_image, backend, threads, executor)
 

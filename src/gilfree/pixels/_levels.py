@@ -184,28 +184,20 @@ def isodata(counts: NDArray[Any], centers: NDArray[Any]) -> NDArray[Any]:
     return found
 
 
-def minimum(counts: NDArray[Any], times: int) -> int:
-    # Means of three as a running sum, each rounded to float32 and the ends repeated: scikit-image's, bit for bit, for
-    # in a flat stretch the last bit makes a peak.
-    smooth = counts.astype(np.float32)
-    padded, running = np.empty(len(smooth) + 2), np.empty(len(smooth))
-    tops = np.zeros(0, np.intp)
-    left = times
-    while left > 0:
-        left -= 1
-        padded[1:-1] = smooth
-        padded[0], padded[-1] = smooth[0], smooth[-1]
-        running[0] = padded[0] + padded[1] + padded[2]
-        np.subtract(padded[3:], padded[:-3], out=running[1:])
-        smooth = (np.cumsum(running) / 3).astype(np.float32)
-        tops = peaks(smooth)
-        if len(tops) < 3:
-            break
-    if len(tops) != 2:
-        raise RuntimeError(f"image: got a histogram that is smoothed to {len(tops)} peaks, expected two")
+def minimum(counts: NDArray[Any], times: int, smooth: Callable[[NDArray[np.float32], int], tuple[int, int]]) -> int:
+    """The lowest point between two peaks, once ``smooth`` has left no more.
+
+    It takes the mean of each number and its two neighbours until fewer than three peaks are left, or so many times, and
+    says how many peaks there are and how many times are left.
+    """
+    numbers = counts.astype(np.float32)
+    tops, left = smooth(numbers, times)
+    if tops != 2:
+        raise RuntimeError(f"image: got a histogram that is smoothed to {tops} peaks, expected two")
     if left == 0:
         raise RuntimeError(f"max_num_iter: got {times}, expected more: there are no two peaks yet")
-    return int(tops[0] + np.argmin(smooth[tops[0] : tops[1] + 1]))
+    begin, end = peaks(numbers).tolist()
+    return int(begin + np.argmin(numbers[begin : end + 1]))
 
 
 def peaks(values: NDArray[Any]) -> NDArray[np.intp]:

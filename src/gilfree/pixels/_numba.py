@@ -243,6 +243,31 @@ def _sum_part(image: Any, low: Any, limit: float) -> Any:
     return sums[0], counts[0]
 
 
+def smooth(values: Any, state: Any, first: int, last: int) -> None:
+    for row in prange(first, last):
+        while state[row, 0] > 0 and state[row, 1] > 2:
+            state[row, 1] = _smooth_once(values[row])
+            state[row, 0] -= 1
+
+
+@njit(nogil=True, error_model="numpy")
+def _smooth_once(numbers: Any) -> int:
+    n = len(numbers)
+    one = two = np.float64(numbers[0])  # the number at i - 2, and at i - 1, as they were
+    total = one + one + np.float64(numbers[min(1, n - 1)])
+    tops, up = 0, True
+    for i in range(n):
+        if i:
+            total += np.float64(numbers[min(i + 1, n - 1)]) - one
+            one = two
+        two = np.float64(numbers[i])
+        numbers[i] = total / 3
+        if i and numbers[i] != numbers[i - 1]:
+            tops += up and numbers[i] < numbers[i - 1]
+            up = numbers[i] > numbers[i - 1]
+    return tops
+
+
 # --- hysteresis ------------------------------------------------------------------------------------------------------
 
 
@@ -776,6 +801,7 @@ LOOPS = {
     "extents": extents,
     "histograms_real": histograms_real,
     "sums_below": sums_below,
+    "smooth": smooth,
     "count_runs": count_runs,
     "find_runs": find_runs,
     "unite_runs": unite_runs,
