@@ -29,6 +29,12 @@ from windows cimport (
 
 import numpy as np
 
+cdef extern from "stream.h":
+    int64_t stream_threshold(
+        const uint8_t *image, uint8_t *out, int64_t n, uint8_t value, bint keep_above, uint8_t above, bint keep_below,
+        uint8_t below,
+    ) nogil
+
 cdef enum:
     # OpenCV's luma weights (ITU-R BT.601: 0.299, 0.587, 0.114) in 15-bit fixed point; they add up to 2**15.
     RED = 9798
@@ -96,6 +102,10 @@ cdef inline void _grayscale_run(
 
 # --- apply a threshold -----------------------------------------------------------------------------------------------
 
+cdef enum:
+    LARGE = 1 << 24     # bytes from which on a picture and its result are more than the caches hold
+
+
 def threshold(
     const pixel[::1] image, pixel[::1] out, pixel value, bint keep_above, pixel above, bint keep_below, pixel below,
     int64_t[::1] tickets, Py_ssize_t most, bint release,
@@ -118,13 +128,15 @@ cdef bint _threshold(
         if not take(tickets, &first, &last):
             return False
         most -= 1
-        _threshold_run(image, out, value, keep_above, above, keep_below, below, first, last)
+        _threshold_run(
+            image, out, value, keep_above, above, keep_below, below, first, last, tickets[1] * sizeof(pixel) >= LARGE
+        )
     return True
 
 
 cdef inline void _threshold_run(
     const pixel *image, pixel *out, pixel value, bint keep_above, pixel above, bint keep_below, pixel below,
-    int64_t first, int64_t last,
+    int64_t first, int64_t last, bint large,
 ) noexcept nogil:
     # Up to where the result is aligned, then the rest: a vector of 64 bytes that lies across two lines of the cache is
     # stored at half the speed. Most arrays of NumPy begin 16 bytes into a line.
@@ -133,6 +145,11 @@ cdef inline void _threshold_run(
     cdef int64_t part, start, end
     for part in range(2):
         start, end = (begin, last) if part else (first, begin)
+        if pixel is uint8_t:
+            if large and part:
+                start += stream_threshold(
+                    image + start, out + start, end - start, value, keep_above, above, keep_below, below
+                )
         # One loop for each of the three shapes a kind can have, so that none decides anything per pixel.
         if keep_above:
             _keep_above(image, out, value, below, start, end)
@@ -198,8 +215,11 @@ cdef bint _binarize(
             end = (picture + 1) * length
             end = end if end < last else last
             limit, white, black = limits[picture], colours[2 * picture], colours[2 * picture + 1]
-            for i in range(first, end):
-                out[i] = white if images[i] > limit else black
+            if pixel is uint8_t:
+                _threshold_run(images, out, limit, False, white, False, black, first, end, tickets[1] >= LARGE)
+            else:
+                for i in range(first, end):
+                    out[i] = white if images[i] > limit else black
             first = end
     return True
 
@@ -550,7 +570,7 @@ def small_threshold(image, value, maxval, kind, out):
         colours[2] = <uint8_t> floor(255 if limit > 255 else limit)
         _threshold_run(
             <const uint8_t *> seen.buf, <uint8_t *> target.buf, colours[2], keep_above, colours[above], keep_below,
-            colours[below], 0, seen.len,
+            colours[below], 0, seen.len, False,
         )
     take_back(gil)
     return out if limit >= 0 else None

@@ -797,7 +797,10 @@ assert total() == 10**6
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+NEEDS_FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+@NEEDS_FORK
 def test_fork(backend: str) -> None:
     """Child and parent compute, before the parent ever did and after; neither hangs."""
     command = [sys.executable, "-c", FORK, backend]
@@ -808,6 +811,65 @@ def test_fork(backend: str) -> None:
     assert before == "0", done.stderr
     # Most of Numba's layers do not survive a fork, and numba-parallel says so instead of hanging.
     assert after in ({"0", "2"} if backend == "numba-parallel" else {"0"}), done.stderr
+
+
+AT_THE_END = """
+import atexit, os, sys
+import numpy as np
+from gilfree import parallel, reductions
+x = np.ones(400_000)
+def total():
+    return reductions.sum(x, backend="cython", threads=3)
+atexit.register(lambda: print(total(), flush=True))  # when no worker is left
+print([total() for _ in range(100)] == [400_000] * 100, len(parallel._workers) >= 2, flush=True)
+if sys.argv[1:] == ["fork"]:
+    child = os.fork()
+    assert total() == 400_000
+    if child:
+        assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+@pytest.mark.parametrize("how", ["", pytest.param("fork", marks=NEEDS_FORK)])
+def test_workers_end_before_the_interpreter(how: str) -> None:
+    """Whoever computes later does so alone, in a forked child too."""
+    command = [sys.executable, "-c", AT_THE_END, how]
+    done = subprocess.run(command, env=child.environment(), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["True", "True", "400000.0", "400000.0"][: 4 if how else 3]
+
+
+def test_more_jobs_than_workers() -> None:
+    """A worker that is done looks for what was left, and a job that nobody began is called off."""
+    begun, free = threading.Semaphore(0), threading.Event()
+
+    def hold() -> None:
+        begun.release()
+        free.wait(60)
+
+    parallel._hire(3)
+    workers = len(parallel._workers)
+    held = [parallel._Job(hold) for _ in range(3 * workers)]
+    for job in held:
+        parallel._ask(job)
+    left = parallel._Job(pytest.fail, "it was called off")
+    parallel._ask(left)
+    for _ in range(workers):
+        assert begun.acquire(timeout=60)
+    assert left.cancel()
+    assert not left.cancel()
+    assert left.exception(0) is None
+    assert left.done()
+    assert not held[0].done()
+    with pytest.raises(TimeoutError):
+        held[0].result(0.01)
+    free.set()
+    for job in held:
+        job.result(60)
+    broken = parallel._Job(int, "one")
+    parallel._ask(broken)
+    with pytest.raises(ValueError, match="one"):
+        broken.result(60)
 
 
 # --- Ctrl-C ----------------------------------------------------------------------------------------------------------

@@ -239,6 +239,31 @@ def test_threshold_over_tickets(backend: str, dtype: str) -> None:
             assert_same_bits(got, expected)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_threshold_beyond_the_caches(kind: str) -> None:
+    """Of a picture of more than 16 MB, whose result is written past them, from anywhere in memory and in place."""
+    image = np.random.default_rng(0).integers(0, 256, 2**24 + 5003, np.uint8)[3:]
+    n = len(image)
+    choices: dict[str, tuple[Any, Any]] = {
+        "binary": (200, 0),
+        "binary_inv": (0, 200),
+        "trunc": (100, image),
+        "tozero": (image, 0),
+        "tozero_inv": (0, image),
+    }
+    expected = np.where(image > 100, *choices[kind]).astype(np.uint8)
+    for start in (0, 1, 63):
+        out = np.zeros(start + n + 64, np.uint8)
+        threshold(image, 100, maxval=200, kind=kind, out=out[start : start + n])
+        np.testing.assert_array_equal(out[start : start + n], expected)
+        assert not out[:start].any()
+        assert not out[start + n :].any()
+    if kind == "binary":
+        np.testing.assert_array_equal(pixels.binarize(image.reshape(1, -1), value=100, maxval=200)[0], expected)
+    assert threshold(image, 100, maxval=200, kind=kind, out=image) is image
+    np.testing.assert_array_equal(image, expected)
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_threshold_layouts(backend: str, layout: Callable[[Array], Array]) -> None:
     image = layout(picture("float32", 6, 7, 8))

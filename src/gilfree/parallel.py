@@ -236,10 +236,11 @@ def _ask(job: _Job) -> None:
     """Leave a job to the first worker that has time for it."""
     _jobs.append(job)
     try:
-        called = _idle.pop()
+        _idle.pop().release()
     except IndexError:
-        return  # all are at work, or on their way to look for more
-    called.release()
+        pass  # all are at work, or on their way to look for more
+    except RuntimeError:
+        pass  # that one has just been told to end
 
 
 def _dismiss() -> None:
@@ -249,6 +250,7 @@ def _dismiss() -> None:
         with suppress(RuntimeError):  # one that is at work looks for more by itself
             called.release()
         thread.join()
+    _idle.clear()
 
 
 def _after_fork() -> None:
