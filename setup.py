@@ -11,6 +11,7 @@ from setuptools.command.build_ext import build_ext
 # module → source. A family (see FAMILIES) becomes one module per instruction set instead.
 GROUND = {
     "gilfree._tickets": "ext/tickets.pyx",
+    "gilfree._bell": "ext/bell.pyx",
     "gilfree._cpu": "ext/cpu.pyx",
     "gilfree._heartbeat": "ext/heartbeat.pyx",
 }

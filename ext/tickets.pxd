@@ -14,16 +14,21 @@ cdef extern from *:
     #define gilfree_fetch_add(word, n) _InterlockedExchangeAdd64((volatile __int64 *)(word), (n))
     #define gilfree_store(word, n) ((void)_InterlockedExchange64((volatile __int64 *)(word), (n)))
     #define gilfree_load(word) _InterlockedOr64((volatile __int64 *)(word), 0)
+    #define gilfree_exchange_if(word, old, new_) \
+        (_InterlockedCompareExchange64((volatile __int64 *)(word), (new_), (old)) == (old))
     #else
     /* Relaxed is enough: a ticket only says which piece is whose; joining the threads publishes the results. */
     #define gilfree_fetch_add(word, n) __atomic_fetch_add((word), (n), __ATOMIC_RELAXED)
     #define gilfree_store(word, n) __atomic_store_n((word), (n), __ATOMIC_RELAXED)
     #define gilfree_load(word) __atomic_load_n((word), __ATOMIC_RELAXED)
+    /* This one orders what was written before it, for bells. */
+    #define gilfree_exchange_if(word, old, new_) __sync_bool_compare_and_swap((word), (old), (new_))
     #endif
     """
     int64_t gilfree_fetch_add(int64_t *word, int64_t n) nogil
     void gilfree_store(int64_t *word, int64_t n) nogil
     int64_t gilfree_load(int64_t *word) nogil
+    bint gilfree_exchange_if(int64_t *word, int64_t old, int64_t new) nogil
 
 
 cdef inline bint take(int64_t *words, int64_t *first, int64_t *last) noexcept nogil:

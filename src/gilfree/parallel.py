@@ -7,7 +7,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
     from typing import TypeGuard
 
+    from gilfree._bell import Bell
     from gilfree._tickets import Tickets
 
 __all__ = ["MAX_THREADS", "cpu_count", "each", "elsewhere", "overlapped", "run", "thread_count", "use"]
@@ -155,29 +156,30 @@ _here = threading.local()  # .worker is true in a thread that is working for `ru
 class _Job:
     """A call that a worker is asked to make, with what `_wait` needs of a Future."""
 
-    __slots__ = ("arguments", "begun", "error", "finished", "function")
+    __slots__ = ("arguments", "begun", "error", "function", "over")
 
     def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        from gilfree._bell import Bell
+
         self.function = function
         self.arguments = arguments
         self.error: BaseException | None = None
         self.begun = threading.Lock()  # taken by who comes first: the worker, or the caller who calls the job off
-        self.finished = threading.Lock()
-        self.finished.acquire()
+        self.over = Bell()
 
     def cancel(self) -> bool:
         if not self.begun.acquire(False):
             return False
-        self.finished.release()
+        self.over.ring()
         return True
 
     def done(self) -> bool:
-        return not self.finished.locked()
+        return self.over.is_rung()
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        if not self.finished.acquire(timeout=-1 if timeout is None else timeout):
+        if not self.over.wait(timeout):
             raise TimeoutError
-        self.finished.release()
+        self.over.ring()  # for whoever asks again
         return self.error
 
     def result(self, timeout: float | None = None) -> None:
@@ -186,28 +188,33 @@ class _Job:
             raise error
 
 
-def _work(jobs: "deque[_Job | None]", idle: list[Any], called: Any) -> None:
+def _work(jobs: "deque[_Job | None]", idle: "list[Bell]", bell: "Bell") -> None:
     """Do jobs, one after the other, for as long as the process lives.
 
-    Asleep at a bare lock, a thread is at work 8 µs after it is called. One of a ThreadPoolExecutor takes 20 to 50, for
-    there a future, a queue and a semaphore are Python's, and each step of them needs the GIL.
+    At a bell of its own, a thread is at work 2 to 8 µs after it is called. One of a ThreadPoolExecutor takes 20 to 50,
+    for there a future, a queue and a semaphore are Python's, and each step of them needs the GIL.
     """
     _here.worker = True
-    called.acquire()
+    over = None
     while True:
         try:
             job = jobs.popleft()
         except IndexError:
-            idle.append(called)
+            idle.append(bell)
             if jobs:  # one that came before it could be known that this worker is idle
                 try:
-                    idle.remove(called)
+                    idle.remove(bell)
                 except ValueError:
-                    pass  # whoever took the lock calls
+                    pass  # whoever took the bell rings it
                 else:
                     continue
-            called.acquire()
+            # The caller hears that a job is over when it can have the GIL.
+            bell.wait(None, over)
+            over = None
             continue
+        if over is not None:
+            over.ring()
+            over = None
         if job is None:
             return
         if job.begun.acquire(False):
@@ -215,40 +222,40 @@ def _work(jobs: "deque[_Job | None]", idle: list[Any], called: Any) -> None:
                 job.function(*job.arguments)
             except BaseException as error:  # noqa: BLE001 - the caller's, who waits for it
                 job.error = error
-            job.finished.release()
+            over = job.over
         del job  # or what it holds would live until the next one
 
 
 def _hire(count: int) -> None:
     """Have so many workers, or one for each CPU: one that is done with a job may not be idle yet."""
+    from gilfree._bell import Bell
+
     with _lock:
         if not _workers:
             atexit.register(_dismiss)
         while len(_workers) < max(count, cpu_count()):
-            called = threading.Lock()
+            bell = Bell()
             name = f"gilfree_{len(_workers)}"
-            thread = threading.Thread(target=_work, args=(_jobs, _idle, called), name=name, daemon=True)
+            thread = threading.Thread(target=_work, args=(_jobs, _idle, bell), name=name, daemon=True)
             thread.start()
-            _workers.append((thread, called))
+            _workers.append((thread, bell))
 
 
-def _ask(job: _Job) -> None:
-    """Leave a job to the first worker that has time for it."""
+def _ask(job: _Job, tickets: "Tickets | None" = None) -> None:
+    """Leave a job to the first worker that has time for it, and can have the GIL when the first ticket is taken."""
     _jobs.append(job)
     try:
-        _idle.pop().release()
+        bell = _idle.pop()
     except IndexError:
-        pass  # all are at work, or on their way to look for more
-    except RuntimeError:
-        pass  # that one has just been told to end
+        return  # all are at work, or on their way to look for more
+    bell.ring(tickets)
 
 
 def _dismiss() -> None:
     """Have the workers end before the interpreter does; who calls a kernel later works alone."""
     _jobs.extend([None] * len(_workers))
-    for thread, called in _workers:
-        with suppress(RuntimeError):  # one that is at work looks for more by itself
-            called.release()
+    for thread, bell in _workers:
+        bell.ring()  # one that is at work looks for more by itself
         thread.join()
     _idle.clear()
 
@@ -287,7 +294,7 @@ def run(
     units, grain
         Length of the range, and units a ticket: fixed for a kernel, never a share of ``units``, so that the answer
         does not depend on the number of workers. A second worker is woken from two tickets on, so a ticket should
-        be worth more than waking a thread, which costs 10 to 50 µs. A slow backend gets fewer units a ticket.
+        be worth more than waking a thread, which costs up to 10 µs. A slow backend gets fewer units a ticket.
     pause
         Tickets that take about 30 ms. After so many, a worker that would otherwise keep Python from handling Ctrl-C
         (the main thread, and any that holds the GIL) comes back to bytecode for a moment.
@@ -351,7 +358,7 @@ def run(
             for own in owned[1:]:
                 job = _Job(work, own, pause if holds else -1)
                 futures.append(job)
-                _ask(job)
+                _ask(job, tickets)
         work(owned[0], pause if holds or main else -1)
         _wait(futures)
     except BaseException:
