@@ -488,7 +488,7 @@ cdef bint _smooth(float *values, int64_t bins, int64_t *state, int64_t *tickets,
 # --- small pictures ---------------------------------------------------------------------------------------------------
 
 cdef enum:
-    SMALL = 1 << 22     # bytes compared, done in 100 µs: with a second worker, and the waiting for it, it takes no less
+    ALONE = 3 << 18     # bytes compared, done in 17 µs: with a second worker, and the waiting for it, it takes no less
     FEW = 1 << 18       # pixels counted or made grey, done in 60 µs
     LITTLE = 1 << 14    # pixels of them, done in 4 µs: letting go beside a busy thread may cost a switch interval
 
@@ -542,32 +542,60 @@ cdef int _otsu(const uint8_t *image, int64_t n) noexcept nogil:
     return otsu_level(counts)
 
 
+cdef class Threshold:
+    """A threshold of bytes that lie side by side, for workers to call: a door whose buffers are known to be right."""
+
+    cdef readonly object out
+    cdef object image
+    cdef const uint8_t *source
+    cdef uint8_t *target
+    cdef uint8_t value, above, below
+    cdef bint keep_above, keep_below
+
+    def __call__(self, int64_t[::1] tickets, Py_ssize_t most, bint release):
+        cdef PyThreadState *gil = let_go(release)
+        cdef bint more = _threshold(
+            self.source, self.target, self.value, self.keep_above, self.above, self.keep_below, self.below,
+            &tickets[0], most,
+        )
+        take_back(gil)
+        return more
+
+
 def small_threshold(image, value, maxval, kind, out):
-    """A threshold of few bytes that lie side by side, without units and tickets; None where those are for."""
+    """A threshold of bytes that lie side by side, done if they are few, else to be called; None of other pictures."""
     cdef Py_buffer seen, target
     cdef PyThreadState *gil
     cdef double limit = 0, white
     cdef uint8_t colours[3]
     cdef bint keep_above, keep_below, otsu = type(value) is str and value == "otsu"
     cdef int above, below
+    cdef Threshold shared
     if not (otsu or _is_number(value)) or not _is_number(maxval) or not _bytes_of(image, &seen, 0):
         return None
     asked = _KINDS.get(kind) if type(kind) is str else None
     limit, white = 0 if otsu else value, maxval
-    if asked is None or limit < 0 or seen.len > (FEW if otsu else SMALL):
+    if asked is None or limit < 0 or (otsu and seen.len > FEW):
         return None
     out = _room_for(&seen, seen.ndim, out, &target, out is image)
     if out is None:
         return None
     keep_above, above, keep_below, below = asked
+    colours[0] = 0
+    colours[1] = <uint8_t> rint(0 if white < 0 else 255 if white > 255 else white)
+    colours[2] = <uint8_t> floor(255 if limit > 255 else limit)
+    if seen.len > ALONE:
+        shared = Threshold.__new__(Threshold)
+        shared.image, shared.out = image, out
+        shared.source, shared.target = <const uint8_t *> seen.buf, <uint8_t *> target.buf
+        shared.value, shared.above, shared.below = colours[2], colours[above], colours[below]
+        shared.keep_above, shared.keep_below = keep_above, keep_below
+        return shared
     gil = let_go(seen.len > (LITTLE if otsu else 4 * LITTLE))
     if otsu:
         limit = _otsu(<const uint8_t *> seen.buf, seen.len)
-        limit = 0 if limit > 255 else limit     # OpenCV's where only one level occurs
+        colours[2] = <uint8_t> (0 if limit > 255 else limit)    # OpenCV's where only one level occurs
     if limit >= 0:
-        colours[0] = 0
-        colours[1] = <uint8_t> rint(0 if white < 0 else 255 if white > 255 else white)
-        colours[2] = <uint8_t> floor(255 if limit > 255 else limit)
         _threshold_run(
             <const uint8_t *> seen.buf, <uint8_t *> target.buf, colours[2], keep_above, colours[above], keep_below,
             colours[below], 0, seen.len, False,

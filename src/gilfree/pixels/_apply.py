@@ -85,9 +85,14 @@ def threshold(
         ``out`` of another shape, read-only, or overlapping ``image`` without being it.
     """
     small = _image.small_kernels(backend, threads, executor)
-    if small is not None and (answer := small.small_threshold(image, value, maxval, kind, out)) is not None:
-        made: NDArray[Any] = answer
-        return made
+    if small is not None:
+        answer: Any = small.small_threshold(image, value, maxval, kind, out)
+        if type(answer) is np.ndarray:
+            return answer
+        if answer is not None:
+            made: NDArray[Any] = answer.out
+            parallel.share(answer, units=made.size, grain=_image.GRAIN, pause=_image.PAUSE, threads=threads)
+            return made
     array = _image.array(image)
     _image.one_of(kind, KINDS, "kind")
     if isinstance(value, str):
