@@ -31,7 +31,12 @@ def _label(name: str) -> str:
     return f"{name}-{backends.isa()}" if name.startswith("cython") else name
 
 
-@pytest.fixture(params=backends.BACKENDS, ids=_label)
+# Plain Python takes longest and shares nothing between calls: two threads at once would show it if it did.
+_FEWER_THREADS = pytest.mark.parallel_threads_limit(2)
+_PARAMETERS = [pytest.param(name, marks=_FEWER_THREADS if name == "python" else ()) for name in backends.BACKENDS]
+
+
+@pytest.fixture(params=_PARAMETERS, ids=[_label(name) for name in backends.BACKENDS])
 def backend(request: pytest.FixtureRequest) -> str:
     """Each backend in turn; skipped, saying why, where it is missing."""
     name: str = request.param

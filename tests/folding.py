@@ -34,6 +34,11 @@ def dtypes(name: str, backend: str = "python") -> list[str]:
     return [dtype for dtype in found if dtype in FEW_DTYPES.get(backend, dtype)]
 
 
+def only_compiles(dtype: str, backend: str) -> bool:
+    """Whether a backend would show nothing with a dtype but another compilation of what ``numba`` shows."""
+    return backend in {"numba-held", "numba-parallel"} and dtype not in FEW_DTYPES[backend]
+
+
 def lengths(name: str, dtype: str) -> list[int]:
     """All, or those up to two blocks where Python is slow and another dtype is made into the same doubles."""
     slow = name in {"fsum", "var", "std"} and dtype not in "?Qfd"

@@ -940,7 +940,7 @@ def test_ctrl_c(backend: str) -> None:
             for line in python.stdout:
                 word, *rest = line.split()
                 if word == "running":
-                    time.sleep(0.2)  # until it runs; earlier would do no harm
+                    time.sleep(0.1)  # until it runs; earlier would do no harm
                     sent = time.monotonic()
                     python.send_signal(signal.SIGINT)
                     which = " on ".join(rest)

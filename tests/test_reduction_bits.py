@@ -184,6 +184,8 @@ def test_small_arrays_mind_the_backend_in_force() -> None:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts(backend: str, name: str, layout: Callable[[Array], Array]) -> None:
     for dtype in dtypes(name, backend):
+        if backend == "python" and dtype not in "?bQfdD":
+            continue  # NumPy takes the elements out, so what these lie like is all the same to Python's loops
         x = layout(numbers(dtype, 6 * 7 * 8).reshape(6, 7, 8))
         before = x.copy()
         plain = np.array(x, dtype, order="C")
@@ -318,7 +320,7 @@ def test_columns_of_three_dimensions(backend: str, name: str) -> None:
         if dtype not in dtypes(name, backend):
             continue
         for shape in ((3, 40, 50), (40, 3, 50), (5, 70, 130), (2, 600, 9)):
-            if backend.startswith("numba") and shape != (3, 40, 50):
+            if backend not in {"cython", "python"} and shape != (3, 40, 50):
                 continue
             x = planted(dtype, (shape[0] * shape[1], shape[2])).reshape(shape)
             for way in (x, np.asfortranarray(x), x.transpose(1, 0, 2), x.transpose(2, 0, 1), x[:, ::-1], x[..., ::2]):
