@@ -2,7 +2,7 @@
 """A bell that a thread waits for without the GIL: awake for some microseconds, then asleep.
 
 To fall asleep and be woken takes a thread 5 to 10 µs on Linux, and as long again if who wakes it still has the GIL.
-Calls often follow one another sooner, so whoever waits looks a thousand times first, as OpenMP's threads do for longer.
+Calls often follow one another sooner, so whoever waits looks some thousand times first, as threads of OpenMP do.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -37,7 +37,7 @@ cdef extern from *:
     void gilfree_pause() nogil
 
 cdef enum:
-    LOOKS = 1000    # 10 to 50 µs: what x86-64 processors pause for differs that much
+    LOOKS = 4000    # 40 to 150 µs: for so long x86-64 processors pause, some more than others
 
     SILENT = 0      # nobody has rung it, and whoever waits is awake
     ASLEEP = 1      # somebody sleeps at the lock
