@@ -10,7 +10,7 @@ from cpython.buffer cimport (
     PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 )
 from libc.math cimport NAN, floor, rint
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
@@ -25,6 +25,12 @@ from windows cimport (
 )
 
 import numpy as np
+
+cdef extern from "grey.h":
+    int64_t grey_of_bytes(
+        const uint8_t *image, int64_t channels, int32_t one, int32_t two, int32_t three, uint8_t *out, int64_t first,
+        int64_t last,
+    ) nogil
 
 cdef enum:
     # OpenCV's luma weights (ITU-R BT.601: 0.299, 0.587, 0.114) in 15-bit fixed point; they add up to 2**15.
@@ -80,6 +86,10 @@ cdef inline void _grayscale_run(
     cdef uint32_t grey
     cdef pixel shade
     cdef const pixel *p
+    if pixel is uint8_t:
+        first = grey_of_bytes(
+            image, channels, BLUE if red else RED, GREEN, RED if red else BLUE, out, first, last
+        )
     for i in range(first, last):
         p = image + i * channels
         if pixel is uint8_t or pixel is uint16_t:
