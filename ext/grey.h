@@ -1,5 +1,5 @@
-/* Grey of bytes, for what compilers do not find: shuffles that take three colours apart, and products of 16 bits. On Zen 4
- * a pixel in the cache takes 0.10 ns with 16 lanes, where gcc 12's own vectors take 0.29. */
+/* Grey of bytes, for what compilers do not find: shuffles that take three colours apart, and products of 16 bits. On
+ * Zen 4 a pixel in the cache takes 0.10 ns with 16 lanes, where gcc 12's own vectors take 0.29. */
 
 #ifndef GILFREE_GREY_H
 #define GILFREE_GREY_H

@@ -10,7 +10,7 @@ from cpython.buffer cimport (
     PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 )
 from libc.math cimport NAN, floor, rint
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
@@ -19,9 +19,9 @@ from levels cimport PART, count_bins, count_levels, count_words, empty_table, le
 from runs cimport runs_in, runs_of, unite_lines
 from tickets cimport take
 from windows cimport (
-    CHUNK, DEVIATION, NIBLACK, OPENCV_MEAN, ROUND, SAUVOLA, accumulator, as_doubles, compare, compare_with_mean,
-    enter_row, first_columns, leave_row, pad, quickly_compared, slide_columns, slide_rows, thresholds_of, weigh_columns,
-    weigh_rows, weight, widest,
+    CHUNK, DEVIATION, GAUSS_ROWS, NIBLACK, OPENCV_MEAN, SAUVOLA, accumulator, as_doubles, compare, compare_with_mean,
+    enter_row, first_columns, gauss_compare, leave_row, pad, quickly_compared, slide_columns, slide_rows, thresholds_of,
+    weigh_columns, weigh_rows, weight, widest,
 )
 
 import numpy as np
@@ -850,12 +850,12 @@ def weighted(
     const pixel[:, ::1] image, double[:, ::1] thresholds, uint8_t[:, ::1] binary, const int64_t[::1] shape,
     const int64_t[::1] rows, const int64_t[::1] columns, const weight[::1] row_weights,
     const weight[::1] column_weights, double offset, bint compares, uint8_t white, uint8_t black,
-    weight[::1] padded, int64_t[::1] tickets, Py_ssize_t most, bint release,
+    weight[::1] room, int64_t[::1] tickets, Py_ssize_t most, bint release,
 ):
     """A weighted mean of the pixels around each one, less ``offset``: into ``thresholds``, or the comparison with it.
 
     The weights are those of one side, from the middle on. In single precision it is OpenCV's: rounded to a byte before
-    it is compared. ``padded``, one worker's own, has room for a row of the windows' columns.
+    it is compared. ``room``, one worker's own, is for a row of the windows' columns; or for what gauss.h needs.
     """
     cdef PyThreadState *gil = let_go(release)
     cdef Frame frame
@@ -863,7 +863,7 @@ def weighted(
     _frame(&frame, &shape[0], &rows[0], &columns[0])
     more = _weighted(
         &image[0, 0], &thresholds[0, 0], &binary[0, 0], &frame, &row_weights[0], &column_weights[0], offset, compares,
-        white, black, &padded[0], &tickets[0], most,
+        white, black, &room[0], &tickets[0], most,
     )
     take_back(gil)
     return more
@@ -871,17 +871,14 @@ def weighted(
 
 cdef bint _weighted(
     const pixel *image, double *thresholds, uint8_t *binary, Frame *frame, const weight *row_weights,
-    const weight *column_weights, double offset, bint compares, uint8_t white, uint8_t black, weight *padded,
+    const weight *column_weights, double offset, bint compares, uint8_t white, uint8_t black, weight *room,
     int64_t *tickets, Py_ssize_t most,
 ) noexcept nogil:
-    cdef weight means[CHUNK]
-    cdef double limits[CHUNK]
-    cdef int64_t first = 0, last = 0, unit, picture, chunk, x, y, i, n, begin, end, row
+    cdef int64_t first = 0, last = 0, unit, picture, begin, end
     cdef int64_t pieces = (frame.height + frame.piece - 1) // frame.piece
     cdef const pixel *source
-    cdef const pixel *middle
-    if sizeof(pixel) > 1 and sizeof(weight) == 4:
-        return False    # never asked for: only bytes are weighed in single precision
+    if sizeof(weight) == 4 and (sizeof(pixel) > 1 or not compares):
+        return False    # never asked for: in single precision bytes alone are weighed, to be compared
     while most != 0:
         if not take(tickets, &first, &last):
             return False
@@ -891,26 +888,48 @@ cdef bint _weighted(
             source = image + picture * frame.source_height * frame.source_width
             begin = unit % pieces * frame.piece
             end = begin + frame.piece if begin + frame.piece < frame.height else frame.height
-            for y in range(begin, end):
-                weigh_rows(
-                    source, frame.source_width, frame.rows + y, row_weights, frame.window_height // 2,
-                    padded + frame.before, frame.source_width,
+            if weight is float:
+                if pixel is uint8_t:
+                    while begin < end:
+                        gauss_compare(
+                            source, frame.width, frame.rows + begin, min(end - begin, GAUSS_ROWS), row_weights,
+                            frame.window_height // 2, frame.columns, column_weights, frame.window_width // 2,
+                            source + begin * frame.width, <int16_t> offset,
+                            binary + (picture * frame.height + begin) * frame.width, white, black, room,
+                        )
+                        begin += GAUSS_ROWS
+            else:
+                _weighted_rows(
+                    source, thresholds, binary, frame, row_weights, column_weights, offset, compares, white, black,
+                    room, picture, begin, end,
                 )
-                pad(padded, frame.columns, frame.before, frame.source_width, frame.width + frame.window_width - 1)
-                row = picture * frame.height + y
-                middle = source + (y + frame.top) * frame.source_width + frame.left
-                for chunk in range((frame.width + CHUNK - 1) // CHUNK):
-                    x = chunk * CHUNK
-                    n = CHUNK if frame.width - x > CHUNK else frame.width - x
-                    weigh_columns(padded + x, column_weights, frame.window_width // 2, means, n)
-                    for i in range(n):
-                        if weight is float:
-                            limits[i] = <double> ((means[i] + ROUND) - ROUND) - offset
-                        else:
-                            limits[i] = means[i] - offset
-                    if compares:
-                        compare(middle + x, limits, binary + row * frame.width + x, white, black, n)
-                    else:
-                        for i in range(n):
-                            thresholds[row * frame.width + x + i] = limits[i]
     return True
+
+
+cdef void _weighted_rows(
+    const pixel *source, double *thresholds, uint8_t *binary, Frame *frame, const double *row_weights,
+    const double *column_weights, double offset, bint compares, uint8_t white, uint8_t black, double *padded,
+    int64_t picture, int64_t begin, int64_t end,
+) noexcept nogil:
+    cdef double limits[CHUNK]
+    cdef int64_t chunk, x, y, i, n, row
+    cdef const pixel *middle
+    for y in range(begin, end):
+        weigh_rows(
+            source, frame.source_width, frame.rows + y, row_weights, frame.window_height // 2,
+            padded + frame.before, frame.source_width,
+        )
+        pad(padded, frame.columns, frame.before, frame.source_width, frame.width + frame.window_width - 1)
+        row = picture * frame.height + y
+        middle = source + (y + frame.top) * frame.source_width + frame.left
+        for chunk in range((frame.width + CHUNK - 1) // CHUNK):
+            x = chunk * CHUNK
+            n = CHUNK if frame.width - x > CHUNK else frame.width - x
+            weigh_columns(padded + x, 0, NULL, column_weights, frame.window_width // 2, limits, n)
+            for i in range(n):
+                limits[i] -= offset
+            if compares:
+                compare(middle + x, limits, binary + row * frame.width + x, white, black, n)
+            else:
+                for i in range(n):
+                    thresholds[row * frame.width + x + i] = limits[i]

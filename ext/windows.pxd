@@ -8,7 +8,7 @@ other in the order that is written here, which is the same on every backend.
 """
 
 from libc.math cimport fabs, fabsf, sqrt, sqrtf
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
 
 from levels cimport pixel
 
@@ -18,10 +18,6 @@ cdef extern from "scan.h":
     ) nogil
 
 cdef extern from "weigh.h":
-    void weigh_bytes_in_single(
-        const uint8_t *picture, int64_t stride, const int64_t *rows, const float *weights, int64_t radius,
-        float *total, int64_t width,
-    ) nogil
     void weigh_bytes(
         const uint8_t *picture, int64_t stride, const int64_t *rows, const double *weights, int64_t radius,
         double *total, int64_t width,
@@ -38,13 +34,18 @@ cdef extern from "weigh.h":
         const double *picture, int64_t stride, const int64_t *rows, const double *weights, int64_t radius,
         double *total, int64_t width,
     ) nogil
-    void weigh_columns_in_single(
-        const float *picture, int64_t stride, const int64_t *rows, const float *weights, int64_t radius,
-        float *total, int64_t width,
-    ) nogil
-    void weigh_columns_in_double(
+    void weigh_columns(
         const double *picture, int64_t stride, const int64_t *rows, const double *weights, int64_t radius,
         double *total, int64_t width,
+    ) nogil
+
+cdef extern from "gauss.h":
+    enum:
+        GAUSS_ROWS
+    void gauss_compare(
+        const uint8_t *picture, int64_t width, const int64_t *rows, int64_t height, const float *row_weights,
+        int64_t row_radius, const int64_t *columns, const float *column_weights, int64_t column_radius,
+        const uint8_t *pixels, int16_t delta, uint8_t *out, uint8_t white, uint8_t black, float *room,
     ) nogil
 
 cdef extern from *:
@@ -86,7 +87,6 @@ ctypedef fused weight:
 
 ctypedef fused column:
     uint32_t
-    float
     double
 
 
@@ -341,14 +341,11 @@ cdef inline void compare_with_mean(
 # --- weighted sums ---------------------------------------------------------------------------------------------------
 
 cdef inline void weigh_rows(
-    const pixel *picture, int64_t stride, const int64_t *rows, const weight *weights, int64_t radius, weight *result,
+    const pixel *picture, int64_t stride, const int64_t *rows, const double *weights, int64_t radius, double *result,
     int64_t width,
 ) noexcept nogil:
     """result = weights[0] * the row rows[radius] + the sum of weights[i] * (the rows i above and i below)."""
-    if weight is float:
-        if pixel is uint8_t:
-            weigh_bytes_in_single(picture, stride, rows, weights, radius, result, width)
-    elif pixel is uint8_t:
+    if pixel is uint8_t:
         weigh_bytes(picture, stride, rows, weights, radius, result, width)
     elif pixel is uint16_t:
         weigh_words(picture, stride, rows, weights, radius, result, width)
@@ -356,13 +353,3 @@ cdef inline void weigh_rows(
         weigh_floats(picture, stride, rows, weights, radius, result, width)
     else:
         weigh_doubles(picture, stride, rows, weights, radius, result, width)
-
-
-cdef inline void weigh_columns(
-    const weight *row, const weight *weights, int64_t radius, weight *result, int64_t n
-) noexcept nogil:
-    """The same along a row, which begins ``radius`` before the first pixel."""
-    if weight is float:
-        weigh_columns_in_single(row, 0, NULL, weights, radius, result, n)
-    else:
-        weigh_columns_in_double(row, 0, NULL, weights, radius, result, n)

@@ -264,6 +264,36 @@ def test_gaussian_of_awkward_pictures_as_opencv(backend: str, block: int) -> Non
             assert_same_bits(got, opencv(image, method="gaussian", kind=kind, block_size=block, c=c))
 
 
+def in_single(image: Array, block: int) -> Array:
+    """The weighted means in single precision, in the order of additions that is promised, as bytes."""
+    formula = _windows.opencv(image, "gaussian", "binary", block, 0)
+    assert formula.weights is not None
+    sums = image.astype(np.float32)
+    for axis, weights in enumerate(formula.weights):
+        radius, length = len(weights) - 1, image.shape[axis]
+        around = np.pad(sums, [(radius, radius) if axis == one else (0, 0) for one in (0, 1)], mode="edge")
+        part = partial(np.take, around, axis=axis)
+        sums = part(np.arange(radius, radius + length)) * weights[0]
+        for i in range(1, radius + 1):
+            pair = part(np.arange(radius - i, radius - i + length)) + part(np.arange(radius + i, radius + i + length))
+            sums += pair * weights[i]
+    assert sums.dtype == np.float32
+    return np.rint(sums)
+
+
+@pytest.mark.parametrize("isa", backends.isas())
+def test_gaussian_in_pieces(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """About sixteen rows, strips of 32 columns and tiles of 256, whether or not the block goes beyond them."""
+    kernels = backends.kernels
+    monkeypatch.setattr(backends, "kernels", lambda family, backend: kernels(family, backend, isa))
+    for width in (1, 2, 3, 15, 16, 17, 31, 32, 33, 47, 64, 65, 255, 256, 257, 271, 288, 300, 545, 1031):
+        for height in (1, 2, 3, 4, 5, 15, 16, 17, 33):
+            image = np.random.default_rng([width, height]).integers(0, 256, (height, width), np.uint8)
+            for block in (3, 5, 7, 9, 11, 13, 31, 33, 101, 301):
+                got = adaptive_threshold(image, method="gaussian", block_size=block, c=0)
+                assert_same_bits(got, (image > in_single(image, block)).astype(np.uint8) * 255)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_blocks_that_opencv_refuses(method: str) -> None:
     cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")

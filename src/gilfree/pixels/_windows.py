@@ -31,7 +31,7 @@ CLIP = "clip"
 SHORT_SUMS = 2**18  # pixels in a window up to which the squares of bytes, about their middle, add up in 32 bits
 LONGEST = 2**20  # side of a window
 GRAIN = 2**17  # pixels a ticket at least: 50 µs and more
-WEIGHED_ROWS = 8  # rows a piece where nothing is carried from one row to the next
+WEIGHED_ROWS = 16  # rows a piece where nothing is carried from one row to the next; ext/gauss.h has as many lanes
 ROWS = 64  # rows a piece, or twice a window's height: half a window's rows are added up again for each piece
 
 
@@ -765,7 +765,9 @@ def run(
         name = "weighted"
         buffers += [*formula.weights, formula.numbers[0][0], binary is not None, *colours]
         kind = formula.weights[0].dtype
-        private = lambda: (np.empty(padded, kind),)  # noqa: E731 - it closes over what it is made for
+        # In single precision for ext/gauss.h: rows of a strip, and columns of a tile.
+        room = max(padded, (tall + 18) * 32 + (wide + 291) * 16) if kind == np.float32 else padded
+        private = lambda: (np.empty(room, kind),)  # noqa: E731 - it closes over what it is made for
     else:
         name = "windows"
         narrow = source.dtype == np.uint8 and (
