@@ -19,9 +19,9 @@ from levels cimport PART, count_bins, count_levels, count_words, empty_table, le
 from runs cimport runs_in, runs_of, unite_lines
 from tickets cimport take
 from windows cimport (
-    CHUNK, DEVIATION, GAUSS_ROWS, NIBLACK, OPENCV_MEAN, SAUVOLA, accumulator, as_doubles, compare, compare_with_mean,
-    enter_row, first_columns, gauss_compare, leave_row, pad, quickly_compared, slide_columns, slide_rows, thresholds_of,
-    weigh_columns, weigh_rows, weight, widest,
+    CHUNK, DEVIATION, GAUSS_ROWS, LOW, NARROW, NIBLACK, OPENCV_MEAN, SAUVOLA, accumulator, as_doubles, compare,
+    compare_with_mean, enter_low, enter_row, first_columns, gauss_compare, leave_row, pad, quickly_compared, scan_means,
+    slide_columns, slide_low, slide_rows, thresholds_of, weigh_columns, weigh_rows, weight, widest,
 )
 
 import numpy as np
@@ -747,6 +747,8 @@ cdef bint _windows(
     cdef const pixel *source
     if sizeof(pixel) > 1 and sizeof(accumulator) == 4:
         return False    # never asked for: only bytes are added up in 32 bits
+    cdef bint low = rule == OPENCV_MEAN and frame.window_height <= LOW
+    low = low and frame.window_height * frame.window_width <= NARROW
     while most != 0:
         if not take(tickets, &first, &last):
             return False
@@ -756,6 +758,14 @@ cdef bint _windows(
             source = image + picture * frame.source_height * frame.source_width
             begin = unit % pieces * frame.piece
             end = begin + frame.piece if begin + frame.piece < frame.height else frame.height
+            if pixel is uint8_t and accumulator is uint32_t:
+                if low:
+                    row = picture * frame.height * frame.width
+                    _mean_rows(
+                        source, binary + row, frame, begin, end, <int32_t> numbers[4 * picture + 1], white, black,
+                        <uint16_t *> total,
+                    )
+                    continue
             for row in range(padded + 1):
                 total[row] = 0
                 if squares != NULL:
@@ -794,6 +804,37 @@ cdef bint _windows(
                     compares, white, black, extremes + 2 * picture, total, squares,
                 )
     return True
+
+
+cdef void _mean_rows(
+    const uint8_t *source, uint8_t *binary, Frame *frame, int64_t begin, int64_t end, int32_t delta, uint8_t white,
+    uint8_t black, uint16_t *total,
+) noexcept nogil:
+    """OpenCV's comparison with the mean, over windows of up to LOW rows and NARROW pixels.
+
+    No row or column is empty, and n, the number of pixels in a window, is odd. A mean is never half way between two
+    bytes then, but at least 1 / (2 * n) away, and single precision, off by less than 255 / 2**23, rounds it as it
+    should: it is below pixel + delta, once rounded, where the sum is below n * (pixel + delta) - (n - 1) / 2.
+    """
+    cdef int32_t carry, n = <int32_t> (frame.window_height * frame.window_width)
+    cdef int64_t x, y, width = frame.width, wide = frame.window_width, left = 1 + frame.before
+    cdef const uint8_t *enters
+    memset(total, 0, (width + wide) * sizeof(uint16_t))
+    for y in range(begin, begin + frame.window_height - 1):
+        enter_low(source + frame.rows[y] * width, total + left, width)
+    for y in range(begin, end):
+        enters = source + frame.rows[y + frame.window_height - 1] * width
+        if y == begin:
+            enter_low(enters, total + left, width)
+        else:
+            slide_low(enters, source + frame.rows[y - 1] * width, total + left, width)
+        pad(total + 1, frame.columns, frame.before, width, width + wide - 1)
+        carry = (n - 1) // 2 - n * delta
+        for x in range(1, wide):
+            carry += total[x]
+        scan_means(
+            total + wide, total, source + y * width, binary + y * width, width, carry, <int16_t> n, white, black
+        )
 
 
 cdef void _window_row(

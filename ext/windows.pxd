@@ -16,6 +16,10 @@ cdef extern from "scan.h":
     uint32_t scan_windows(
         const uint32_t *ahead, const uint32_t *behind, uint32_t *sums, int64_t n, uint32_t carry
     ) nogil
+    void scan_means(
+        const uint16_t *ahead, const uint16_t *behind, const uint8_t *pixels, uint8_t *out, int64_t n, int32_t carry,
+        int16_t factor, uint8_t white, uint8_t black,
+    ) nogil
 
 cdef extern from "weigh.h":
     void weigh_bytes(
@@ -64,6 +68,8 @@ cdef extern from *:
 
 cdef enum:
     CHUNK = 512     # pixels of a row at a time: their sums, squares and thresholds stay in the first cache
+    LOW = 128       # rows of bytes that add up to less than 2**15
+    NARROW = 1 << 14    # pixels in a window up to which single precision rounds their mean to the right byte
     CENTRE = 128    # bytes are squared about this: a window of 511 x 511 of such squares fits 32 bits
 
     # The formulas. OPENCV_MEAN compares with the mean as a byte, the others make a threshold in double.
@@ -86,6 +92,7 @@ ctypedef fused weight:
     double
 
 ctypedef fused column:
+    uint16_t
     uint32_t
     double
 
@@ -138,6 +145,22 @@ cdef inline void slide_rows(
             )
         else:
             squares[x] += <double> enters[x] * <double> enters[x] - <double> leaves[x] * <double> leaves[x]
+
+
+cdef inline void enter_low(const uint8_t *row, uint16_t *total, int64_t width) noexcept nogil:
+    """As ``enter_row``, for windows of up to LOW rows."""
+    cdef int64_t x
+    for x in range(width):
+        total[x] += row[x]
+
+
+cdef inline void slide_low(
+    const uint8_t *enters, const uint8_t *leaves, uint16_t *total, int64_t width
+) noexcept nogil:
+    """As ``slide_rows``, for windows of up to LOW rows."""
+    cdef int64_t x
+    for x in range(width):
+        total[x] += <uint16_t> enters[x] - <uint16_t> leaves[x]
 
 
 cdef inline void pad(

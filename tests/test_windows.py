@@ -177,6 +177,34 @@ def exact_means(image: Array, block: int) -> tuple[Array, Array]:
     return np.rint(sums / block**2), np.rint(sums.astype(np.float32) * np.float32(1 / block**2))
 
 
+@pytest.mark.parametrize("isa", backends.isas())
+def test_mean_in_vectors(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """About every vector there is, and about the largest blocks whose sums of columns have 15 bits."""
+    kernels = backends.kernels
+    monkeypatch.setattr(backends, "kernels", lambda family, backend: kernels(family, backend, isa))
+    for width in (*range(1, 68), 127, 128, 129, 1031):
+        image = np.random.default_rng(width).integers(0, 256, (3, width), np.uint8)
+        image[:, width // 2 :] //= 128
+        image[:, width // 2 :] *= 255
+        for block, c in (
+            (3, 0),
+            (11, 7),
+            (31, -7),
+            (99, 255),
+            (101, -255),
+            (127, 1),
+            (129, -1),
+            (3, 1001),
+            (127, -1001),
+        ):
+            if width > 1:
+                above = image > exact_means(image, block)[0] - c
+                expected = above.astype(np.uint8) * 255
+                got = adaptive_threshold(image, block_size=block, c=c)
+                assert_same_bits(got, expected)
+                assert_same_bits(adaptive_threshold(image, block_size=block, c=c, kind="binary_inv"), 255 - expected)
+
+
 # Seeds of pictures of two levels that have a mean so near the middle between two bytes that OpenCV's single precision
 # rounds it to the other one, in the vectors of eight and in the seven columns after them, which are done in double.
 @pytest.mark.parametrize(
