@@ -18,6 +18,7 @@ from gilfree import backends
 from gilfree.pixels import (
     _windows,
     adaptive_threshold,
+    binarize,
     threshold_bradley,
     threshold_local,
     threshold_niblack,
@@ -368,6 +369,23 @@ def test_local_as_scikit_image(backend: str, method: str, mode: str) -> None:
             if method == "gaussian":
                 got = threshold_local(image, 5, param=param, mode=mode, backend=backend)
                 assert_close(got, scikit("threshold_local", image, 5, param=param, mode=mode), tolerance)
+
+
+@pytest.mark.parametrize("isa", backends.isas())
+def test_quick_comparisons(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In single precision, and from windows of 361 pixels on in double: as the threshold itself, with its last bit."""
+    kernels = backends.kernels
+    monkeypatch.setattr(backends, "kernels", lambda family, backend: kernels(family, backend, isa))
+    pictures = [*AWKWARD.values(), picture("uint8", 50, 601)]
+    pictures += [
+        np.repeat([[0, 255]], [half, 40 - half], axis=1).repeat(40, axis=0).astype(np.uint8) for half in (0, 20, 40)
+    ]
+    for image in pictures:
+        for window in (1, 3, 15, 19, (19, 17), (19, 21), 45):
+            for k in (0.2, 0, -1.5):
+                for name, find in (("niblack", threshold_niblack), ("sauvola", threshold_sauvola)):
+                    expected = (image > find(image, window, k)).astype(np.uint8) * 255
+                    assert_same_bits(binarize(image, name, window_size=window, k=k), expected)
 
 
 @pytest.mark.parametrize("name", ["niblack", "sauvola"])
