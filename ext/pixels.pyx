@@ -10,7 +10,7 @@ from cpython.buffer cimport (
     PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 )
 from libc.math cimport NAN, floor, rint
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
@@ -22,9 +22,9 @@ from levels cimport (
 from runs cimport runs_in, runs_of, unite_lines
 from tickets cimport take
 from windows cimport (
-    CHUNK, DEVIATION, NIBLACK, OPENCV_MEAN, ROUND, SAUVOLA, accumulator, as_doubles, compare, compare_with_mean,
-    enter_row, first_columns, leave_row, pad, quickly_compared, slide_columns, slide_rows, thresholds_of, weigh_columns,
-    weigh_rows, weight, widest,
+    CHUNK, DEVIATION, GAUSS_ROWS, LOW, NARROW, NIBLACK, OPENCV_MEAN, SAUVOLA, accumulator, as_doubles, compare,
+    compare_with_mean, enter_low, enter_row, first_columns, gauss_compare, leave_row, pad, quickly_compared, scan_means,
+    slide_columns, slide_low, slide_rows, thresholds_of, weigh_columns, weigh_rows, weight, widest,
 )
 
 import numpy as np
@@ -33,6 +33,12 @@ cdef extern from "stream.h":
     int64_t stream_threshold(
         const uint8_t *image, uint8_t *out, int64_t n, uint8_t value, bint keep_above, uint8_t above, bint keep_below,
         uint8_t below,
+    ) nogil
+
+cdef extern from "grey.h":
+    int64_t grey_of_bytes(
+        const uint8_t *image, int64_t channels, int32_t one, int32_t two, int32_t three, uint8_t *out, int64_t first,
+        int64_t last,
     ) nogil
 
 cdef enum:
@@ -89,6 +95,10 @@ cdef inline void _grayscale_run(
     cdef uint32_t grey
     cdef pixel shade
     cdef const pixel *p
+    if pixel is uint8_t:
+        first = grey_of_bytes(
+            image, channels, BLUE if red else RED, GREEN, RED if red else BLUE, out, first, last
+        )
     for i in range(first, last):
         p = image + i * channels
         if pixel is uint8_t or pixel is uint16_t:
@@ -930,6 +940,8 @@ cdef bint _windows(
     cdef const pixel *source
     if sizeof(pixel) > 1 and sizeof(accumulator) == 4:
         return False    # never asked for: only bytes are added up in 32 bits
+    cdef bint low = rule == OPENCV_MEAN and frame.window_height <= LOW
+    low = low and frame.window_height * frame.window_width <= NARROW
     while most != 0:
         if not take(tickets, &first, &last):
             return False
@@ -939,6 +951,14 @@ cdef bint _windows(
             source = image + picture * frame.source_height * frame.source_width
             begin = unit % pieces * frame.piece
             end = begin + frame.piece if begin + frame.piece < frame.height else frame.height
+            if pixel is uint8_t and accumulator is uint32_t:
+                if low:
+                    row = picture * frame.height * frame.width
+                    _mean_rows(
+                        source, binary + row, frame, begin, end, <int32_t> numbers[4 * picture + 1], white, black,
+                        <uint16_t *> total,
+                    )
+                    continue
             for row in range(padded + 1):
                 total[row] = 0
                 if squares != NULL:
@@ -977,6 +997,37 @@ cdef bint _windows(
                     compares, white, black, extremes + 2 * picture, total, squares,
                 )
     return True
+
+
+cdef void _mean_rows(
+    const uint8_t *source, uint8_t *binary, Frame *frame, int64_t begin, int64_t end, int32_t delta, uint8_t white,
+    uint8_t black, uint16_t *total,
+) noexcept nogil:
+    """OpenCV's comparison with the mean, over windows of up to LOW rows and NARROW pixels.
+
+    No row or column is empty, and n, the number of pixels in a window, is odd. A mean is never half way between two
+    bytes then, but at least 1 / (2 * n) away, and single precision, off by less than 255 / 2**23, rounds it as it
+    should: it is below pixel + delta, once rounded, where the sum is below n * (pixel + delta) - (n - 1) / 2.
+    """
+    cdef int32_t carry, n = <int32_t> (frame.window_height * frame.window_width)
+    cdef int64_t x, y, width = frame.width, wide = frame.window_width, left = 1 + frame.before
+    cdef const uint8_t *enters
+    memset(total, 0, (width + wide) * sizeof(uint16_t))
+    for y in range(begin, begin + frame.window_height - 1):
+        enter_low(source + frame.rows[y] * width, total + left, width)
+    for y in range(begin, end):
+        enters = source + frame.rows[y + frame.window_height - 1] * width
+        if y == begin:
+            enter_low(enters, total + left, width)
+        else:
+            slide_low(enters, source + frame.rows[y - 1] * width, total + left, width)
+        pad(total + 1, frame.columns, frame.before, width, width + wide - 1)
+        carry = (n - 1) // 2 - n * delta
+        for x in range(1, wide):
+            carry += total[x]
+        scan_means(
+            total + wide, total, source + y * width, binary + y * width, width, carry, <int16_t> n, white, black
+        )
 
 
 cdef void _window_row(
@@ -1033,12 +1084,12 @@ def weighted(
     const pixel[:, ::1] image, double[:, ::1] thresholds, uint8_t[:, ::1] binary, const int64_t[::1] shape,
     const int64_t[::1] rows, const int64_t[::1] columns, const weight[::1] row_weights,
     const weight[::1] column_weights, double offset, bint compares, uint8_t white, uint8_t black,
-    weight[::1] padded, int64_t[::1] tickets, Py_ssize_t most, bint release,
+    weight[::1] room, int64_t[::1] tickets, Py_ssize_t most, bint release,
 ):
     """A weighted mean of the pixels around each one, less ``offset``: into ``thresholds``, or the comparison with it.
 
     The weights are those of one side, from the middle on. In single precision it is OpenCV's: rounded to a byte before
-    it is compared. ``padded``, one worker's own, has room for a row of the windows' columns.
+    it is compared. ``room``, one worker's own, is for a row of the windows' columns; or for what gauss.h needs.
     """
     cdef PyThreadState *gil = let_go(release)
     cdef Frame frame
@@ -1046,7 +1097,7 @@ def weighted(
     _frame(&frame, &shape[0], &rows[0], &columns[0])
     more = _weighted(
         &image[0, 0], &thresholds[0, 0], &binary[0, 0], &frame, &row_weights[0], &column_weights[0], offset, compares,
-        white, black, &padded[0], &tickets[0], most,
+        white, black, &room[0], &tickets[0], most,
     )
     take_back(gil)
     return more
@@ -1054,17 +1105,14 @@ def weighted(
 
 cdef bint _weighted(
     const pixel *image, double *thresholds, uint8_t *binary, Frame *frame, const weight *row_weights,
-    const weight *column_weights, double offset, bint compares, uint8_t white, uint8_t black, weight *padded,
+    const weight *column_weights, double offset, bint compares, uint8_t white, uint8_t black, weight *room,
     int64_t *tickets, Py_ssize_t most,
 ) noexcept nogil:
-    cdef weight means[CHUNK]
-    cdef double limits[CHUNK]
-    cdef int64_t first = 0, last = 0, unit, picture, chunk, x, y, i, n, begin, end, row
+    cdef int64_t first = 0, last = 0, unit, picture, begin, end
     cdef int64_t pieces = (frame.height + frame.piece - 1) // frame.piece
     cdef const pixel *source
-    cdef const pixel *middle
-    if sizeof(pixel) > 1 and sizeof(weight) == 4:
-        return False    # never asked for: only bytes are weighed in single precision
+    if sizeof(weight) == 4 and (sizeof(pixel) > 1 or not compares):
+        return False    # never asked for: in single precision bytes alone are weighed, to be compared
     while most != 0:
         if not take(tickets, &first, &last):
             return False
@@ -1074,26 +1122,48 @@ cdef bint _weighted(
             source = image + picture * frame.source_height * frame.source_width
             begin = unit % pieces * frame.piece
             end = begin + frame.piece if begin + frame.piece < frame.height else frame.height
-            for y in range(begin, end):
-                weigh_rows(
-                    source, frame.source_width, frame.rows + y, row_weights, frame.window_height // 2,
-                    padded + frame.before, frame.source_width,
+            if weight is float:
+                if pixel is uint8_t:
+                    while begin < end:
+                        gauss_compare(
+                            source, frame.width, frame.rows + begin, min(end - begin, GAUSS_ROWS), row_weights,
+                            frame.window_height // 2, frame.columns, column_weights, frame.window_width // 2,
+                            source + begin * frame.width, <int16_t> offset,
+                            binary + (picture * frame.height + begin) * frame.width, white, black, room,
+                        )
+                        begin += GAUSS_ROWS
+            else:
+                _weighted_rows(
+                    source, thresholds, binary, frame, row_weights, column_weights, offset, compares, white, black,
+                    room, picture, begin, end,
                 )
-                pad(padded, frame.columns, frame.before, frame.source_width, frame.width + frame.window_width - 1)
-                row = picture * frame.height + y
-                middle = source + (y + frame.top) * frame.source_width + frame.left
-                for chunk in range((frame.width + CHUNK - 1) // CHUNK):
-                    x = chunk * CHUNK
-                    n = CHUNK if frame.width - x > CHUNK else frame.width - x
-                    weigh_columns(padded + x, column_weights, frame.window_width // 2, means, n)
-                    for i in range(n):
-                        if weight is float:
-                            limits[i] = <double> ((means[i] + ROUND) - ROUND) - offset
-                        else:
-                            limits[i] = means[i] - offset
-                    if compares:
-                        compare(middle + x, limits, binary + row * frame.width + x, white, black, n)
-                    else:
-                        for i in range(n):
-                            thresholds[row * frame.width + x + i] = limits[i]
     return True
+
+
+cdef void _weighted_rows(
+    const pixel *source, double *thresholds, uint8_t *binary, Frame *frame, const double *row_weights,
+    const double *column_weights, double offset, bint compares, uint8_t white, uint8_t black, double *padded,
+    int64_t picture, int64_t begin, int64_t end,
+) noexcept nogil:
+    cdef double limits[CHUNK]
+    cdef int64_t chunk, x, y, i, n, row
+    cdef const pixel *middle
+    for y in range(begin, end):
+        weigh_rows(
+            source, frame.source_width, frame.rows + y, row_weights, frame.window_height // 2,
+            padded + frame.before, frame.source_width,
+        )
+        pad(padded, frame.columns, frame.before, frame.source_width, frame.width + frame.window_width - 1)
+        row = picture * frame.height + y
+        middle = source + (y + frame.top) * frame.source_width + frame.left
+        for chunk in range((frame.width + CHUNK - 1) // CHUNK):
+            x = chunk * CHUNK
+            n = CHUNK if frame.width - x > CHUNK else frame.width - x
+            weigh_columns(padded + x, 0, NULL, column_weights, frame.window_width // 2, limits, n)
+            for i in range(n):
+                limits[i] -= offset
+            if compares:
+                compare(middle + x, limits, binary + row * frame.width + x, white, black, n)
+            else:
+                for i in range(n):
+                    thresholds[row * frame.width + x + i] = limits[i]

@@ -1,4 +1,4 @@
-/* Weighted sums over the rows, then over the columns, of windows: lanes side by side, in single or in double precision. */
+/* Weighted sums over the rows, then over the columns, of windows, in double precision: lanes side by side. */
 
 #ifndef GILFREE_WEIGH_H
 #define GILFREE_WEIGH_H
@@ -30,21 +30,12 @@ static inline __m128i gilfree_four(const uint8_t *from)
 }
 #endif
 #if defined(GILFREE_VECTOR) && GILFREE_VECTOR == 64
-#define GILFREE_BYTES_FOR_float(pixels, from) pixels = (__typeof__(pixels))_mm512_cvtepu8_epi32(GILFREE_SIXTEEN(from))
 #define GILFREE_BYTES_FOR_double(pixels, from) pixels = (__typeof__(pixels))_mm256_cvtepu8_epi32(GILFREE_EIGHT(from))
 #define GILFREE_WORDS_FOR_double(pixels, from) pixels = (__typeof__(pixels))_mm256_cvtepu16_epi32(GILFREE_SIXTEEN(from))
 #elif defined(GILFREE_VECTOR) && GILFREE_VECTOR == 32
-#define GILFREE_BYTES_FOR_float(pixels, from) pixels = (__typeof__(pixels))_mm256_cvtepu8_epi32(GILFREE_EIGHT(from))
 #define GILFREE_BYTES_FOR_double(pixels, from) pixels = (__typeof__(pixels))_mm_cvtepu8_epi32(gilfree_four(from))
 #define GILFREE_WORDS_FOR_double(pixels, from) pixels = (__typeof__(pixels))_mm_cvtepu16_epi32(GILFREE_EIGHT(from))
-#elif defined(GILFREE_VECTOR) && defined(__SSE2__)
-#define GILFREE_BYTES_FOR_float(pixels, from)                                                                         \
-    pixels = (__typeof__(pixels))_mm_unpacklo_epi16(                                                                  \
-        _mm_unpacklo_epi8(gilfree_four(from), _mm_setzero_si128()), _mm_setzero_si128())
-#define GILFREE_BYTES_FOR_double(pixels, from) GILFREE_ONE_BY_ONE(pixels, from)
-#define GILFREE_WORDS_FOR_double(pixels, from) GILFREE_ONE_BY_ONE(pixels, from)
 #else
-#define GILFREE_BYTES_FOR_float(pixels, from) GILFREE_ONE_BY_ONE(pixels, from)
 #define GILFREE_BYTES_FOR_double(pixels, from) GILFREE_ONE_BY_ONE(pixels, from)
 #define GILFREE_WORDS_FOR_double(pixels, from) GILFREE_ONE_BY_ONE(pixels, from)
 #endif
@@ -129,12 +120,10 @@ static inline __m128i gilfree_four(const uint8_t *from)
     GILFREE_WEIGH(NAME, WEIGHT, WEIGHT, WEIGHT, GILFREE_SAME, picture + radius + x, picture + radius - i + x,         \
         picture + radius + i + x)
 
-GILFREE_WEIGH_ROWS(weigh_bytes_in_single, uint8_t, int32_t, float, GILFREE_BYTES_FOR_float)
 GILFREE_WEIGH_ROWS(weigh_bytes, uint8_t, int32_t, double, GILFREE_BYTES_FOR_double)
 GILFREE_WEIGH_ROWS(weigh_words, uint16_t, int32_t, double, GILFREE_WORDS_FOR_double)
 GILFREE_WEIGH_ROWS(weigh_floats, float, double, double, GILFREE_FLOATS_FOR_double)
 GILFREE_WEIGH_ROWS(weigh_doubles, double, double, double, GILFREE_SAME)
-GILFREE_WEIGH_COLUMNS(weigh_columns_in_single, float)
-GILFREE_WEIGH_COLUMNS(weigh_columns_in_double, double)
+GILFREE_WEIGH_COLUMNS(weigh_columns, double)
 
 #endif

@@ -61,6 +61,23 @@ def test_grayscale_as_opencv(backend: str, dtype: str) -> None:
     assert_same_bits(grayscale(noise, backend=backend), cv2.cvtColor(noise, cv2.COLOR_RGBA2GRAY))
 
 
+@pytest.mark.parametrize("order", ["RGB", "BGR"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_grayscale_of_bytes_of_any_number(backend: str, channels: int, order: str) -> None:
+    """About vectors, from any address on: by the formula, and nothing beyond the last pixel is written."""
+    memory = np.random.default_rng(channels).integers(0, 256, 135 * channels + 16, np.uint8)
+    for size in range(1, sized(backend, 20, 131)):
+        start = size % 16
+        image = memory[start : start + size * channels].reshape(size, channels)
+        red, green, blue = image[:, :3].T.astype(np.int64)[:: 1 if order == "RGB" else -1]
+        expected = ((9798 * red + 19235 * green + 3735 * blue + 2**14) >> 15).astype(np.uint8)
+        around = np.full(size + 32, 113, np.uint8)
+        grayscale(image, order=order, out=around[start : start + size], backend=backend)
+        assert_same_bits(around[start : start + size], expected)
+        assert (around[:start] == 113).all()
+        assert (around[start + size :] == 113).all()
+
+
 def test_grayscale_of_floats_as_opencv(backend: str) -> None:
     """OpenCV may fuse a multiplication and an addition, so its last bit may differ."""
     cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")

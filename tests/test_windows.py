@@ -18,6 +18,7 @@ from gilfree import backends
 from gilfree.pixels import (
     _windows,
     adaptive_threshold,
+    binarize,
     threshold_bradley,
     threshold_local,
     threshold_niblack,
@@ -177,6 +178,34 @@ def exact_means(image: Array, block: int) -> tuple[Array, Array]:
     return np.rint(sums / block**2), np.rint(sums.astype(np.float32) * np.float32(1 / block**2))
 
 
+@pytest.mark.parametrize("isa", backends.isas())
+def test_mean_in_vectors(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """About every vector there is, and about the largest blocks whose sums of columns have 15 bits."""
+    kernels = backends.kernels
+    monkeypatch.setattr(backends, "kernels", lambda family, backend: kernels(family, backend, isa))
+    for width in (*range(1, 68), 127, 128, 129, 1031):
+        image = np.random.default_rng(width).integers(0, 256, (3, width), np.uint8)
+        image[:, width // 2 :] //= 128
+        image[:, width // 2 :] *= 255
+        for block, c in (
+            (3, 0),
+            (11, 7),
+            (31, -7),
+            (99, 255),
+            (101, -255),
+            (127, 1),
+            (129, -1),
+            (3, 1001),
+            (127, -1001),
+        ):
+            if width > 1:
+                above = image > exact_means(image, block)[0] - c
+                expected = above.astype(np.uint8) * 255
+                got = adaptive_threshold(image, block_size=block, c=c)
+                assert_same_bits(got, expected)
+                assert_same_bits(adaptive_threshold(image, block_size=block, c=c, kind="binary_inv"), 255 - expected)
+
+
 # Seeds of pictures of two levels that have a mean so near the middle between two bytes that OpenCV's single precision
 # rounds it to the other one, in the vectors of eight and in the seven columns after them, which are done in double.
 @pytest.mark.parametrize(
@@ -264,6 +293,36 @@ def test_gaussian_of_awkward_pictures_as_opencv(backend: str, block: int) -> Non
             assert_same_bits(got, opencv(image, method="gaussian", kind=kind, block_size=block, c=c))
 
 
+def in_single(image: Array, block: int) -> Array:
+    """The weighted means in single precision, in the order of additions that is promised, as bytes."""
+    formula = _windows.opencv(image, "gaussian", "binary", block, 0)
+    assert formula.weights is not None
+    sums = image.astype(np.float32)
+    for axis, weights in enumerate(formula.weights):
+        radius, length = len(weights) - 1, image.shape[axis]
+        around = np.pad(sums, [(radius, radius) if axis == one else (0, 0) for one in (0, 1)], mode="edge")
+        part = partial(np.take, around, axis=axis)
+        sums = part(np.arange(radius, radius + length)) * weights[0]
+        for i in range(1, radius + 1):
+            pair = part(np.arange(radius - i, radius - i + length)) + part(np.arange(radius + i, radius + i + length))
+            sums += pair * weights[i]
+    assert sums.dtype == np.float32
+    return np.rint(sums)
+
+
+@pytest.mark.parametrize("isa", backends.isas())
+def test_gaussian_in_pieces(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """About sixteen rows, strips of 32 columns and tiles of 256, whether or not the block goes beyond them."""
+    kernels = backends.kernels
+    monkeypatch.setattr(backends, "kernels", lambda family, backend: kernels(family, backend, isa))
+    for width in (1, 2, 3, 15, 16, 17, 31, 32, 33, 47, 64, 65, 255, 256, 257, 271, 288, 300, 545, 1031):
+        for height in (1, 2, 3, 4, 5, 15, 16, 17, 33):
+            image = np.random.default_rng([width, height]).integers(0, 256, (height, width), np.uint8)
+            for block in (3, 5, 7, 9, 11, 13, 31, 33, 101, 301):
+                got = adaptive_threshold(image, method="gaussian", block_size=block, c=0)
+                assert_same_bits(got, (image > in_single(image, block)).astype(np.uint8) * 255)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_blocks_that_opencv_refuses(method: str) -> None:
     cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
@@ -310,6 +369,23 @@ def test_local_as_scikit_image(backend: str, method: str, mode: str) -> None:
             if method == "gaussian":
                 got = threshold_local(image, 5, param=param, mode=mode, backend=backend)
                 assert_close(got, scikit("threshold_local", image, 5, param=param, mode=mode), tolerance)
+
+
+@pytest.mark.parametrize("isa", backends.isas())
+def test_quick_comparisons(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In single precision, and from windows of 361 pixels on in double: as the threshold itself, with its last bit."""
+    kernels = backends.kernels
+    monkeypatch.setattr(backends, "kernels", lambda family, backend: kernels(family, backend, isa))
+    pictures = [*AWKWARD.values(), picture("uint8", 50, 601)]
+    pictures += [
+        np.repeat([[0, 255]], [half, 40 - half], axis=1).repeat(40, axis=0).astype(np.uint8) for half in (0, 20, 40)
+    ]
+    for image in pictures:
+        for window in (1, 3, 15, 19, (19, 17), (19, 21), 45):
+            for k in (0.2, 0, -1.5):
+                for name, find in (("niblack", threshold_niblack), ("sauvola", threshold_sauvola)):
+                    expected = (image > find(image, window, k)).astype(np.uint8) * 255
+                    assert_same_bits(binarize(image, name, window_size=window, k=k), expected)
 
 
 @pytest.mark.parametrize("name", ["niblack", "sauvola"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,8 @@ CLIP = "clip"
 SHORT_SUMS = 2**18  # pixels in a window up to which the squares of bytes, about their middle, add up in 32 bits
 LONGEST = 2**20  # side of a window
 GRAIN = 2**17  # pixels a ticket at least: 50 µs and more
-WEIGHED_ROWS = 8  # rows a piece where nothing is carried from one row to the next
+WEIGHED_ROWS = 16  # rows a piece where nothing is carried from one row to the next; ext/gauss.h has as many lanes
+MOST_KEPT = 2**17  # bytes of an array that is kept for the next picture
 ROWS = 64  # rows a piece, or twice a window's height: half a window's rows are added up again for each piece
 
 
@@ -600,6 +601,25 @@ def _levels(dtype: Any) -> tuple[float, float]:
     return most, (most + 1) / 2
 
 
+def _kept(make: Callable[..., NDArray[Any]]) -> Callable[..., NDArray[Any]]:
+    """What ``make`` returns, for nobody to write to; the last small ones are kept: half the time of a small picture."""
+    kept: dict[tuple[Any, ...], NDArray[Any]] = {}
+
+    def find(*arguments: Any) -> NDArray[Any]:
+        found = kept.get(arguments)
+        if found is None:
+            found = make(*arguments)
+            found.flags.writeable = False
+            if found.nbytes <= MOST_KEPT:
+                if len(kept) >= 64:
+                    kept.clear()
+                kept[arguments] = found
+        return found
+
+    return find
+
+
+@_kept
 def _opencv_gaussian(side: int) -> NDArray[np.float32]:
     """One side of ``cv2.getGaussianKernel(side, 0)``, from the middle on, in single precision."""
     small = {1: [1.0], 3: [0.5, 0.25], 5: [0.375, 0.25, 0.0625], 7: [0.28125, 0.21875, 0.109375, 0.03125]}
@@ -612,6 +632,7 @@ def _opencv_gaussian(side: int) -> NDArray[np.float32]:
     return np.array([height / whole for height in bell], np.float32)
 
 
+@_kept
 def _gaussian(sigma: float) -> NDArray[np.float64]:
     """One side of SciPy's Gaussian, from the middle on: cut off at four standard deviations."""
     radius = int(4 * sigma + 0.5)
@@ -746,7 +767,7 @@ def run(
     if formula.mode == "constant":
         # Of all borders the one that is no pixel of the picture: made real, at the price of a copy.
         source = _framed(source, formula.cval, before, after)
-        rows, corner, beyond = np.arange(len(rows)), (before[0], before[1]), 0
+        rows, corner, beyond = _borders(len(rows), 0, 0, CLIP), (before[0], before[1]), 0
     tall, wide = formula.window
     piece = max(ROWS, 2 * tall) if formula.weights is None else WEIGHED_ROWS
     shape = [*source.shape[1:], height, width, *corner, piece, tall, wide, beyond]
@@ -757,15 +778,17 @@ def run(
         np.empty((1, 1)) if thresholds is None else thresholds.reshape(-1, width),
         np.empty((1, 1), np.uint8) if binary is None else binary.reshape(-1, width),
         np.array(shape, np.int64),
-        rows.astype(np.int64, copy=False),
-        columns.astype(np.int64, copy=False),
+        rows,
+        columns,
     ]
     padded = width + wide - 1
     if formula.weights is not None:
         name = "weighted"
         buffers += [*formula.weights, formula.numbers[0][0], binary is not None, *colours]
         kind = formula.weights[0].dtype
-        private = lambda: (np.empty(padded, kind),)  # noqa: E731 - it closes over what it is made for
+        # In single precision for ext/gauss.h: rows of a strip, and columns of a tile.
+        room = max(padded, (tall + 18) * 32 + (wide + 291) * 16) if kind == np.float32 else padded
+        private = lambda: (np.empty(room, kind),)  # noqa: E731 - it closes over what it is made for
     else:
         name = "windows"
         narrow = source.dtype == np.uint8 and (
@@ -814,9 +837,10 @@ def _with_extremes(
     return replace(formula, numbers=numbers)
 
 
+@_kept
 def _borders(length: int, before: int, after: int, mode: str) -> NDArray[np.int64]:
     """Which row stands at each place from ``before`` rows above the first to ``after`` below the last; -1 for none."""
-    places = np.arange(-before, length + after)
+    places = np.arange(-before, length + after, dtype=np.int64)
     if mode == "constant":
         return places  # of no use but for their number
     if mode == CLIP:
@@ -831,6 +855,7 @@ def _borders(length: int, before: int, after: int, mode: str) -> NDArray[np.int6
     return np.where(places < length, places, (period - 1 if mode == "reflect" else period) - places)
 
 
+@_kept
 def _counts(side: int, length: int, before: int, mode: str) -> NDArray[np.float64]:
     """How many rows each window has."""
     if mode != CLIP:
