@@ -4,6 +4,47 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <stdlib.h>
+
+    /* Tables of zeros that nobody uses just now. To ask the system for 256 KiB anew takes half as long as to count two
+     * million pixels: it hands out empty pages one by one. */
+    static uint32_t *gilfree_tables[4];
+
+    #if defined(_MSC_VER) && !defined(__clang__)
+    #include <intrin.h>
+    #define gilfree_swap(place, with) \
+        ((uint32_t *)_InterlockedExchangePointer((void *volatile *)(place), (with)))
+    #define gilfree_put(place, with) \
+        (_InterlockedCompareExchangePointer((void *volatile *)(place), (with), NULL) == NULL)
+    #else
+    #define gilfree_swap(place, with) __atomic_exchange_n((place), (with), __ATOMIC_ACQ_REL)
+    #define gilfree_put(place, with) __sync_bool_compare_and_swap((place), NULL, (with))
+    #endif
+
+    static uint32_t *gilfree_take_table(void)
+    {
+        for (int i = 0; i < 4; i++) {
+            uint32_t *table = gilfree_swap(&gilfree_tables[i], NULL);
+            if (table)
+                return table;
+        }
+        return (uint32_t *)calloc(65536, sizeof(uint32_t));
+    }
+
+    static void gilfree_leave_table(uint32_t *table)
+    {
+        for (int i = 0; i < 4; i++)
+            if (gilfree_put(&gilfree_tables[i], table))
+                return;
+        free(table);
+    }
+    """
+    uint32_t *take_table "gilfree_take_table"() nogil       # NULL: there is no memory for one
+    void leave_table "gilfree_leave_table"(uint32_t *table) nogil
+
 cdef enum:
     PART = 16384   # pixels whose sum is one partial result
     SUMS = 32      # lanes of a sum

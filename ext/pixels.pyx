@@ -11,13 +11,13 @@ from cpython.buffer cimport (
 )
 from libc.math cimport NAN, floor, rint
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from gil cimport PyThreadState, let_go, take_back
 from levels cimport (
-    PART, count_bins, count_levels, count_words, empty_table, level, otsu_level, pixel, real, smooth_once,
-    sum_part, widen,
+    PART, count_bins, count_levels, count_words, empty_table, leave_table, level, otsu_level, pixel, real, smooth_once,
+    sum_part, take_table, widen,
 )
 from runs cimport runs_in, runs_of, unite_lines
 from tickets cimport take
@@ -256,7 +256,7 @@ cdef bint _histogram(const level *image, uint64_t *counts, int64_t *tickets, Py_
     cdef uint32_t *table = NULL
     cdef bint more = True
     if tickets[1] >= PAIRED:
-        table = <uint32_t *> calloc(1 << 16, sizeof(uint32_t))   # without memory for it, one by one will do
+        table = take_table()    # without memory for it, one by one will do
     while most != 0:
         if not take(tickets, &first, &last):
             more = False
@@ -272,7 +272,7 @@ cdef bint _histogram(const level *image, uint64_t *counts, int64_t *tickets, Py_
         count_words(image, table, counts, first, last)
     if table != NULL:
         empty_table(image, table, counts)
-        free(table)
+        leave_table(table)
     return more
 
 
@@ -294,7 +294,7 @@ cdef bint _grayscale_histogram(
     cdef uint32_t *table = NULL
     cdef bint more = True
     if tickets[1] >= PAIRED and tickets[1] < (<int64_t> 1 << 32):
-        table = <uint32_t *> calloc(1 << 16, sizeof(uint32_t))
+        table = take_table()
     while most != 0:
         if not take(tickets, &first, &last):
             more = False
@@ -310,7 +310,7 @@ cdef bint _grayscale_histogram(
             first = end
     if table != NULL:
         empty_table(out, table, counts)
-        free(table)
+        leave_table(table)
     return more
 
 
