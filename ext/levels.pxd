@@ -166,6 +166,29 @@ cdef inline int64_t smooth_once(float *counts, int64_t n) noexcept nogil:
     return tops
 
 
+cdef inline void find_splits(
+    const double *w, const double *s, const double *fewer, double *best, int64_t *place, int64_t rows
+) noexcept nogil:
+    # Of every second i first: the best j grows with i, so they narrow the search for those between.
+    cdef int64_t i, j, low, high, step = 1
+    cdef double part, value
+    while 2 * step <= rows:
+        step *= 2
+    while step > 0:
+        i = step - 1
+        while i < rows:
+            low = place[i - step] if i >= step and place[i - step] > i + 1 else i + 1
+            high = place[i + step] if i + step < rows else rows
+            best[i] = -1
+            for j in range(low, high + 1):
+                part = s[j] - s[i]
+                value = part * part / (w[j] - w[i]) + fewer[j]
+                if value > best[i]:
+                    best[i], place[i] = value, j
+            i += 2 * step
+        step //= 2
+
+
 cdef inline void widen(const real *image, real *bounds, int64_t first, int64_t last) noexcept nogil:
     cdef real low[16]
     cdef real high[16]

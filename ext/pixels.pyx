@@ -16,8 +16,8 @@ from libc.string cimport memcpy, memset
 
 from gil cimport PyThreadState, let_go, take_back
 from levels cimport (
-    PART, count_bins, count_levels, count_words, empty_table, leave_table, level, otsu_level, pixel, real, smooth_once,
-    sum_part, take_table, widen,
+    PART, count_bins, count_levels, count_words, empty_table, find_splits, leave_table, level, otsu_level, pixel, real,
+    smooth_once, sum_part, take_table, widen,
 )
 from runs cimport runs_in, runs_of, unite_lines
 from tickets cimport take
@@ -492,6 +492,35 @@ cdef bint _smooth(float *values, int64_t bins, int64_t *state, int64_t *tickets,
             while state[2 * row] > 0 and state[2 * row + 1] > 2:
                 state[2 * row + 1] = smooth_once(values + row * bins, bins)
                 state[2 * row] -= 1
+    return True
+
+
+def best_splits(
+    const double[::1] w, const double[::1] s, const double[::1] fewer, double[::1] best, int64_t[::1] place,
+    int64_t[::1] tickets, Py_ssize_t most, bint release,
+):
+    """For each i of ``best``, the most over j > i of (s[j] - s[i])**2 / (w[j] - w[i]) + fewer[j], and its j.
+
+    A unit is all of them.
+    """
+    cdef PyThreadState *gil = let_go(release)
+    cdef bint more = _best_splits(
+        &w[0], &s[0], &fewer[0], &best[0], &place[0], best.shape[0], &tickets[0], most
+    )
+    take_back(gil)
+    return more
+
+
+cdef bint _best_splits(
+    const double *w, const double *s, const double *fewer, double *best, int64_t *place, int64_t rows,
+    int64_t *tickets, Py_ssize_t most,
+) noexcept nogil:
+    cdef int64_t first = 0, last = 0
+    while most != 0:
+        if not take(tickets, &first, &last):
+            return False
+        most -= 1
+        find_splits(w, s, fewer, best, place, rows)
     return True
 
 

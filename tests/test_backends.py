@@ -29,7 +29,7 @@ DOORS = {
     ],
     "pixels": [
         *("grayscale", "threshold", "histogram", "extent", "histogram_real"),
-        *("histograms", "extents", "histograms_real", "sums_below", "smooth"),
+        *("histograms", "extents", "histograms_real", "sums_below", "smooth", "best_splits"),
         *("grayscale_histogram", "binarize", "windows", "weighted"),
         *("count_runs", "find_runs", "unite_runs", "unite_bands", "paint_runs"),
     ],

@@ -71,6 +71,17 @@ def sums_below(
     /,
 ) -> bool: ...
 def smooth(values: NDArray[Any], state: NDArray[Any], tickets: Tickets, most: int, release: bool, /) -> bool: ...
+def best_splits(
+    w: NDArray[Any],
+    s: NDArray[Any],
+    fewer: NDArray[Any],
+    best: NDArray[Any],
+    place: NDArray[Any],
+    tickets: Tickets,
+    most: int,
+    release: bool,
+    /,
+) -> bool: ...
 def count_runs(
     image: NDArray[Any],
     width: int,

@@ -200,8 +200,15 @@ def threshold_multiotsu(
     if classes < 2:
         raise ValueError(f"classes: got {classes}, expected at least 2")
 
+    engine = _engine(backend, threads, executor)
+
+    def best_splits(w: NDArray[Any], s: NDArray[Any], fewer: NDArray[Any], rows: int) -> NDArray[Any]:
+        best, place = np.empty(rows), np.empty(rows, np.int64)
+        engine.run("best_splits", w, s, fewer, best, place, units=1, size=8 * rows)
+        return best
+
     def formula(counts: NDArray[Any], centers: NDArray[Any]) -> Any:
-        return centers[_levels.multiotsu(counts, classes)]
+        return centers[_levels.multiotsu(counts, classes, best_splits)]
 
     found: NDArray[Any] = _chosen(formula, image, nbins, hist, per_image, backend, threads, executor)
     return found

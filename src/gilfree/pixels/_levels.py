@@ -72,8 +72,11 @@ def otsu(counts: NDArray[np.uint64], rarest: float = 0.0) -> int:
     return int(present[best])
 
 
-def multiotsu(counts: NDArray[Any], classes: int) -> NDArray[np.intp]:
+def multiotsu(counts: NDArray[Any], classes: int, best_splits: Callable[..., NDArray[Any]]) -> NDArray[np.intp]:
     """The last level of each class but the highest, for the largest sum of s**2 / w over the classes.
+
+    ``best_splits(w, s, fewer, rows)`` is, for each of so many i, the most over j > i of what the levels [i, j) are
+    worth as one class and ``fewer[j]``.
 
     Levels are counted from near their mean, so that the sum is the variance between the classes and little else. As
     for two classes, doubles find the choices that may be best, and fractions of integers choose.
@@ -98,7 +101,7 @@ def multiotsu(counts: NDArray[Any], classes: int) -> NDArray[np.intp]:
     # best[k][i] is the most that the levels from the i-th on are worth in k classes.
     best = [np.zeros(0), worth(np.arange(n), n)]
     for k in range(2, classes):
-        best.append(best_splits(worth, best[-1], n, k))
+        best.append(best_splits(w, s, best[-1], n - k + 1))
 
     def cuts(i: int, k: int, value: float, least: float) -> Iterator[tuple[int, ...]]:
         """All ways to begin k - 1 further classes that are worth at least so much, the lowest first."""
@@ -127,34 +130,6 @@ def exact_worth(weights: NDArray[Any], sums: NDArray[Any], cuts: tuple[int, ...]
         total += Fraction((int(sums[end]) - int(sums[begin])) ** 2, int(weights[end]) - int(weights[begin]))
         begin = end
     return total
-
-
-def best_splits(worth: Callable[[Any, Any], Any], fewer: NDArray[Any], n: int, k: int) -> NDArray[Any]:
-    """For each i, the most over j of worth(i, j) + fewer[j].
-
-    The best j grows with i, so what is known of every second i narrows the search for those between: rounds of half
-    the step each, of which all look at about n choices.
-    """
-    rows = n - k + 1
-    best = np.empty(rows)
-    place = np.empty(rows, np.intp)
-    step = 1 << max(0, rows.bit_length() - 1)
-    while step:
-        i = np.arange(step - 1, rows, 2 * step)
-        low, high = i + 1, np.full(len(i), rows)
-        known = i - step >= 0
-        low[known] = np.maximum(low[known], place[i[known] - step])
-        known = i + step < rows
-        high[known] = place[i[known] + step]
-        lengths = high - low + 1
-        starts = np.cumsum(lengths) - lengths
-        j = np.arange(int(lengths.sum())) - np.repeat(starts - low, lengths)
-        values = worth(np.repeat(i, lengths), j) + fewer[j]
-        best[i] = np.maximum.reduceat(values, starts)
-        at = np.flatnonzero(values == np.repeat(best[i], lengths))
-        place[i] = j[at[np.searchsorted(at, starts)]]
-        step //= 2
-    return best
 
 
 def yen(counts: NDArray[Any]) -> int:

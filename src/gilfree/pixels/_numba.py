@@ -268,6 +268,34 @@ def _smooth_once(numbers: Any) -> int:
     return tops
 
 
+def best_splits(w: Any, s: Any, fewer: Any, best: Any, place: Any, first: int, last: int) -> None:
+    for _ in prange(first, last):
+        _best_splits(w, s, fewer, best, place)
+
+
+@njit(nogil=True, error_model="numpy")
+def _best_splits(w: Any, s: Any, fewer: Any, best: Any, place: Any) -> None:
+    """Of every second i first: the best j grows with i, so they narrow the search for those between."""
+    rows = len(best)
+    step = 1
+    while 2 * step <= rows:
+        step *= 2
+    while step > 0:
+        for i in range(step - 1, rows, 2 * step):
+            low, high = i + 1, rows
+            if i >= step:
+                low = max(low, place[i - step])
+            if i + step < rows:
+                high = place[i + step]
+            best[i] = -np.inf
+            for j in range(low, high + 1):
+                part = s[j] - s[i]
+                value = part * part / (w[j] - w[i]) + fewer[j]
+                if value > best[i]:
+                    best[i], place[i] = value, j
+        step //= 2
+
+
 # --- hysteresis ------------------------------------------------------------------------------------------------------
 
 
@@ -802,6 +830,7 @@ LOOPS = {
     "histograms_real": histograms_real,
     "sums_below": sums_below,
     "smooth": smooth,
+    "best_splits": best_splits,
     "count_runs": count_runs,
     "find_runs": find_runs,
     "unite_runs": unite_runs,

@@ -2,6 +2,7 @@
 
 import bisect
 import math
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -172,14 +173,38 @@ def smooth(values: Any, state: Any, tickets: Tickets, most: int, release: bool) 
         for row in range(first, last):
             numbers = values[row]
             while state[row, 0] > 0 and state[row, 1] > 2:
-                padded = np.concatenate([numbers[:1], numbers, numbers[-1:]]).astype(float)
-                steps = np.concatenate([[padded[0] + padded[1] + padded[2]], padded[3:] - padded[:-3]])
-                numbers[:] = np.cumsum(steps) / 3
+                before = [numbers[0].item(), *numbers.tolist(), numbers[-1].item()]
+                total = before[0] + before[1] + before[2]
+                for i in range(len(numbers)):
+                    if i > 0:
+                        total += before[i + 2] - before[i - 1]
+                    numbers[i] = total / 3
                 tops, up = 0, True
-                for before, after in pairwise(numbers.tolist()):
-                    tops += up and after < before
-                    up = after > before or (up and after == before)
+                for one, other in pairwise(numbers.tolist()):
+                    tops += up and other < one
+                    up = other > one or (up and other == one)
                 state[row] = state[row, 0] - 1, tops
+    return False
+
+
+# The best j grows with i, so what is known of every second i narrows the search for those between: rounds of half the
+# step each, of which all look at about as many choices as there are levels.
+def best_splits(w: Any, s: Any, fewer: Any, best: Any, place: Any, tickets: Tickets, most: int, release: bool) -> bool:
+    weights, sums, rest, rows = w.tolist(), s.tolist(), fewer.tolist(), len(best)
+
+    def worth(i: int, j: int) -> float:
+        part = sums[j] - sums[i]
+        return float(part * part / (weights[j] - weights[i]) + rest[j])
+
+    for _ in tickets:
+        step = 1 << (rows.bit_length() - 1)
+        while step:
+            for i in range(step - 1, rows, 2 * step):
+                low = max(i + 1, int(place[i - step])) if i >= step else i + 1
+                high = int(place[i + step]) if i + step < rows else rows
+                place[i] = max(range(low, high + 1), key=partial(worth, i))
+                best[i] = worth(i, int(place[i]))
+            step //= 2
     return False
 
 
