@@ -601,8 +601,11 @@ cdef class Threshold:
         return more
 
 
-def small_threshold(image, value, maxval, kind, out):
-    """A threshold of bytes that lie side by side, done if they are few, else to be called; None of other pictures."""
+def small_threshold(image, value, maxval, kind, out, bint alone):
+    """A threshold of bytes that lie side by side; None of other pictures.
+
+    Done if they are few, or for one thread ``alone`` not very many; else to be called by workers.
+    """
     cdef Py_buffer seen, target
     cdef PyThreadState *gil
     cdef double limit = 0, white
@@ -623,7 +626,7 @@ def small_threshold(image, value, maxval, kind, out):
     colours[0] = 0
     colours[1] = <uint8_t> rint(0 if white < 0 else 255 if white > 255 else white)
     colours[2] = <uint8_t> floor(255 if limit > 255 else limit)
-    if seen.len > ALONE:
+    if seen.len > (LARGE if alone else ALONE):
         shared = Threshold.__new__(Threshold)
         shared.image, shared.out = image, out
         shared.source, shared.target = <const uint8_t *> seen.buf, <uint8_t *> target.buf

@@ -330,6 +330,8 @@ def test_small_thresholds_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
                 assert (done[0] is None) == (value < 0)
                 if value >= 0:
                     assert isinstance(done[0], np.ndarray) == (image.size <= 3 * 2**18)
+                    assert_same_bits(pixels.threshold(image, value, maxval=200, kind=kind, threads=1), answer)
+                    assert isinstance(done[1], np.ndarray)
                 out = np.empty_like(image)
                 assert pixels.threshold(image, value, maxval=200, kind=kind, out=out) is out
                 assert_same_bits(out, answer)
@@ -443,5 +445,5 @@ def test_small_thresholds_leave_the_rest_alone() -> None:
         (image, 1, 255, "binary", np.broadcast_to(np.uint8(0), (8, 8))),
         (whole[:90], 1, 255, "binary", whole[5:95]),
     ):
-        assert small(*arguments) is None
-    assert small(image, 1, 255, "binary", out) is out
+        assert small(*arguments, False) is None
+    assert small(image, 1, 255, "binary", out, False) is out

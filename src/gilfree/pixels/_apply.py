@@ -86,7 +86,8 @@ def threshold(
     """
     small = _image.small_kernels(backend, threads, executor)
     if small is not None:
-        answer: Any = small.small_threshold(image, value, maxval, kind, out)
+        alone = (threads or parallel.chosen.get()) == 1
+        answer: Any = small.small_threshold(image, value, maxval, kind, out, alone)
         if type(answer) is np.ndarray:
             return answer
         if answer is not None:
