@@ -45,7 +45,7 @@ cdef enum:
 
 
 cdef class Bell:
-    """One thread waits for it, any may ring it. A wait that heard it leaves it silent."""
+    """One thread at a time waits for it, any may ring it, and it stays rung until it is silenced."""
 
     cdef int64_t state
     cdef PyThread_type_lock lock    # taken, but for the moment in which it wakes who sleeps there
@@ -79,8 +79,12 @@ cdef class Bell:
             PyBuffer_Release(&words)
         _ring(self)
 
+    def silence(self):
+        """Make it as good as new; nobody may be waiting for it."""
+        gilfree_store(&self.state, SILENT)
+
     def is_rung(self):
-        """Whether it was rung, and nobody has waited for it since."""
+        """Whether a wait would end at once."""
         return gilfree_load(&self.state) == RUNG
 
     def wait(self, timeout=None, Bell first=None):
@@ -139,5 +143,4 @@ cdef inline PyLockStatus _wait(Bell bell, long long microseconds) noexcept nogil
             if gilfree_load(bell.next_ticket) != 0:
                 break
             gilfree_pause()
-    gilfree_store(&bell.state, SILENT)
     return status

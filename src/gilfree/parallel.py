@@ -146,10 +146,8 @@ _lock = threading.Lock()  # guards the number of workers
 _numba_lock = threading.Lock()  # Numba's workqueue layer ends the process when two threads enter it
 _numba_started_in: int | None = None  # the process whose Numba threads are running
 _jobs: "deque[_Job | None]" = deque()  # what no worker has taken yet
-_idle: list[
-    Any
-] = []  # what wakes each worker that waits for a job: a lock; the last to fall asleep is the first called
-_workers: list[tuple[threading.Thread, Any]] = []  # each with its lock
+_idle: "list[Bell]" = []  # of the workers that wait for a job; the last to begin waiting is the first called
+_workers: "list[tuple[threading.Thread, Bell]]" = []
 _here = threading.local()  # .worker is true in a thread that is working for `run`
 
 
@@ -179,7 +177,6 @@ class _Job:
     def exception(self, timeout: float | None = None) -> BaseException | None:
         if not self.over.wait(timeout):
             raise TimeoutError
-        self.over.ring()  # for whoever asks again
         return self.error
 
     def result(self, timeout: float | None = None) -> None:
@@ -200,6 +197,7 @@ def _work(jobs: "deque[_Job | None]", idle: "list[Bell]", bell: "Bell") -> None:
         try:
             job = jobs.popleft()
         except IndexError:
+            bell.silence()
             idle.append(bell)
             if jobs:  # one that came before it could be known that this worker is idle
                 try:
