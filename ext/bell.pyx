@@ -10,7 +10,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t
 
 from gil cimport PyThreadState, let_go, take_back
-from tickets cimport gilfree_exchange_if, gilfree_load, gilfree_store
+from tickets cimport gilfree_exchange_if, gilfree_load
 
 cdef extern from "pythread.h":
     ctypedef void *PyThread_type_lock
@@ -41,7 +41,8 @@ cdef enum:
 
     SILENT = 0      # nobody has rung it, and whoever waits is awake
     ASLEEP = 1      # somebody sleeps at the lock
-    RUNG = 2
+    RINGS = 2       # somebody is about to have rung it
+    RUNG = 3
 
 
 cdef class Bell:
@@ -68,20 +69,29 @@ cdef class Bell:
     def ring(self, tickets=None):
         """Have the one that waits go on: at once, or when the first of these tickets is taken.
 
-        Until then the one that rings has the GIL, and the other would only fall asleep before it.
+        Until then the one that rings has the GIL, and the other would only fall asleep before it. Says whether it was
+        this that rang it, and not somebody else before.
         """
         cdef Py_buffer words
+        cdef bint asleep = False
+        if not gilfree_exchange_if(&self.state, SILENT, RINGS):
+            asleep = gilfree_exchange_if(&self.state, ASLEEP, RINGS)
+            if not asleep:
+                return False
         self.tickets = tickets      # kept while its words are looked at
         self.next_ticket = NULL
         if tickets is not None:
             PyObject_GetBuffer(tickets, &words, PyBUF_SIMPLE)
             self.next_ticket = <int64_t *> words.buf
             PyBuffer_Release(&words)
-        _ring(self)
+        gilfree_exchange_if(&self.state, RINGS, RUNG)
+        if asleep:
+            PyThread_release_lock(self.lock)
+        return True
 
     def silence(self):
-        """Make it as good as new; nobody may be waiting for it."""
-        gilfree_store(&self.state, SILENT)
+        """Make it as good as new, unless somebody is about to ring it; nobody may be waiting for it."""
+        gilfree_exchange_if(&self.state, RUNG, SILENT)
 
     def is_rung(self):
         """Whether a wait would end at once."""
@@ -138,6 +148,8 @@ cdef inline PyLockStatus _wait(Bell bell, long long microseconds) noexcept nogil
                 return status
             # It has just been rung after all, and the lock is or will be free.
             status = PyThread_acquire_lock_timed(bell.lock, -1, 0)
+    while gilfree_load(&bell.state) != RUNG:
+        gilfree_pause()
     if bell.next_ticket != NULL:
         for _ in range(LOOKS):
             if gilfree_load(bell.next_ticket) != 0:

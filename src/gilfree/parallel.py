@@ -152,9 +152,12 @@ _here = threading.local()  # .worker is true in a thread that is working for `ru
 
 
 class _Job:
-    """A call that a worker is asked to make, with what `_wait` needs of a Future."""
+    """A call that a worker is asked to make, with what `_wait` needs of a Future.
 
-    __slots__ = ("arguments", "begun", "error", "function", "over")
+    Ctrl-C may come between any two steps of the caller's, so each of them can be done again.
+    """
+
+    __slots__ = ("arguments", "begun", "error", "function", "over", "seen")
 
     def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
         from gilfree._bell import Bell
@@ -163,13 +166,20 @@ class _Job:
         self.arguments = arguments
         self.error: BaseException | None = None
         self.begun = threading.Lock()  # taken by who comes first: the worker, or the caller who calls the job off
+        self.seen = False  # by a worker, who will ring when it is over, or was called off
         self.over = Bell()
 
+    def run(self) -> None:
+        self.seen = True
+        if self.begun.acquire(False):
+            try:
+                self.function(*self.arguments)
+            except BaseException as error:  # noqa: BLE001 - the caller's, who waits for it
+                self.error = error
+
     def cancel(self) -> bool:
-        if not self.begun.acquire(False):
-            return False
-        self.over.ring()
-        return True
+        # Taken, but seen by no worker: the caller called it off before.
+        return self.begun.acquire(False) or not self.seen
 
     def done(self) -> bool:
         return self.over.is_rung()
@@ -199,28 +209,19 @@ def _work(jobs: "deque[_Job | None]", idle: "list[Bell]", bell: "Bell") -> None:
         except IndexError:
             bell.silence()
             idle.append(bell)
-            if jobs:  # one that came before it could be known that this worker is idle
-                try:
-                    idle.remove(bell)
-                except ValueError:
-                    pass  # whoever took the bell rings it
-                else:
-                    continue
-            # The caller hears that a job is over when it can have the GIL.
-            bell.wait(None, over)
-            over = None
+            if not jobs:  # or one came before it could be known that this worker is idle
+                # The caller hears that a job is over when it can have the GIL.
+                bell.wait(None, over)
+                over = None
+            idle.remove(bell)
             continue
         if over is not None:
             over.ring()
             over = None
         if job is None:
             return
-        if job.begun.acquire(False):
-            try:
-                job.function(*job.arguments)
-            except BaseException as error:  # noqa: BLE001 - the caller's, who waits for it
-                job.error = error
-            over = job.over
+        job.run()
+        over = job.over
         del job  # or what it holds would live until the next one
 
 
@@ -235,18 +236,17 @@ def _hire(count: int) -> None:
             bell = Bell()
             name = f"gilfree_{len(_workers)}"
             thread = threading.Thread(target=_work, args=(_jobs, _idle, bell), name=name, daemon=True)
-            thread.start()
             _workers.append((thread, bell))
+            thread.start()
 
 
 def _ask(job: _Job, tickets: "Tickets | None" = None) -> None:
     """Leave a job to the first worker that has time for it, and can have the GIL when the first ticket is taken."""
     _jobs.append(job)
-    try:
-        bell = _idle.pop()
-    except IndexError:
-        return  # all are at work, or on their way to look for more
-    bell.ring(tickets)
+    for bell in reversed(_idle):
+        if bell.ring(tickets):
+            return
+    # All are at work, or on their way to look for more.
 
 
 def _dismiss() -> None:
@@ -254,7 +254,8 @@ def _dismiss() -> None:
     _jobs.extend([None] * len(_workers))
     for thread, bell in _workers:
         bell.ring()  # one that is at work looks for more by itself
-        thread.join()
+        if thread.is_alive():
+            thread.join()
     _idle.clear()
 
 
