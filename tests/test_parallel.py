@@ -900,7 +900,8 @@ while interrupts < 500:
 signal.setitimer(signal.ITIMER_REAL, 0)
 assert reductions.sum(x, threads=2, backend="cython") == 400_000
 end = time.monotonic() + 20
-while len(parallel._idle) < len(parallel._workers) and time.monotonic() < end:
+# One that was called a moment ago counts as idle until it has woken up.
+while (parallel._jobs or len(parallel._idle) < len(parallel._workers)) and time.monotonic() < end:
     time.sleep(0.01)
 print(len(parallel._idle) - len(parallel._workers), len(parallel._jobs))
 """
