@@ -887,18 +887,21 @@ def interrupt(*_):
     if inside:
         inside = False
         raise KeyboardInterrupt
+def compute():
+    assert reductions.sum(x, threads=2, backend="cython") == 400_000
+    pixels.threshold(image, 3, threads=2)
+compute()  # what is imported at the first call may swallow an interrupt
 signal.signal(signal.SIGALRM, interrupt)
 again()
 while interrupts < 500:
     try:
-        inside = True
         while True:
-            assert reductions.sum(x, threads=2, backend="cython") == 400_000
-            pixels.threshold(image, 3, threads=2)
+            inside = True
+            compute()
     except KeyboardInterrupt:
         interrupts += 1
 signal.setitimer(signal.ITIMER_REAL, 0)
-assert reductions.sum(x, threads=2, backend="cython") == 400_000
+compute()
 end = time.monotonic() + 20
 # One that was called a moment ago counts as idle until it has woken up.
 while (parallel._jobs or len(parallel._idle) < len(parallel._workers)) and time.monotonic() < end:
