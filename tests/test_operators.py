@@ -622,6 +622,7 @@ def test_associative_on_integers(values: list[int]) -> None:
     assert reductions.check_associative("lcm", small) is None
 
 
+@pytest.mark.parallel_threads_limit(2)  # four wait for each other's locks in Hypothesis for half a minute
 @settings(max_examples=20)
 @given(st.lists(FLOAT, min_size=1, max_size=15))
 def test_associative_on_floats(values: list[float]) -> None:
