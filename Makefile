@@ -7,6 +7,9 @@ ARGS   ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # An older wheel rather than a newer source that may need a compiler of another language (hypothesis needs Rust's).
 export PIP_PREFER_BINARY = 1
+# The instruction sets that kernels are compiled for: the one this machine runs best, which takes a third of the time.
+# GILFREE_BUILD_ISAS=all makes what a wheel has, and the tests then try each.
+export GILFREE_BUILD_ISAS ?= native
 
 # Which Python this is. A stamp that bears its name cannot be mistaken for another Python's.
 which := $(shell $(PYTHON) .ci/make_venv.py --identity 2>/dev/null)
@@ -16,10 +19,17 @@ made := $(VENV)/.made-for-$(which)
 sources := $(shell find src ext -type f \( -name '*.py' -o -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' \
 	-o -name py.typed \) 2>/dev/null)
 
-.PHONY: help bench test check lint dist wheels clean
+.PHONY: help bench test check lint dist wheels package clean
 .DELETE_ON_ERROR:
-# Two pips at once in one environment would hurt each other.
-.NOTPARALLEL:
+# Compiling leaves a CPU free at times, and pip needs one at times: both at once. Never two pips that install, which would
+# hurt each other: each of those waits for the one before it.
+MAKEFLAGS += -j2
+
+# timed NAME,COMMAND: says what is begun, and how long it took.
+comma := ,
+define timed
+echo '== $(1)'; begun=$$(date +%s); $(2) && echo "== $$(($$(date +%s) - begun)) s: $(1)"
+endef
 
 help:
 	@echo 'make bench   show what the GIL costs on this machine      ARGS="--quick" and other words of gilfree bench'
@@ -29,16 +39,16 @@ help:
 	@echo 'make clean   remove all that these made'
 	@echo 'PYTHON=python3.13 chooses the Python, VENV=folder where its environment is (.venv)'
 
-bench: $(VENV)/.extras $(VENV)/.package
+bench: package
 	@$(VENV)/bin/gilfree bench $(ARGS)
 
-test: $(VENV)/.extras $(VENV)/.tests $(VENV)/.package
+test: $(VENV)/.tests package
 	@$(python) -m pytest $(ARGS)
 
 check: lint dist
 
 # mypy reads the types of pytest, matplotlib and others where they are installed.
-lint: $(VENV)/.extras $(VENV)/.tests $(VENV)/.lint
+lint: $(VENV)/.lint
 	@echo '== ruff, cython-lint, codespell'
 	@$(VENV)/bin/ruff check --quiet .
 	@$(VENV)/bin/ruff format --quiet --check --diff .
@@ -73,30 +83,40 @@ $(made):
 	@$(PYTHON) .ci/make_venv.py $(VENV)
 	@touch $@
 
-# Before the package, so that pip settles on a NumPy that Numba accepts.
-$(VENV)/.extras: $(made) pyproject.toml
-	@echo '== what the benchmark uses: numba, rich, matplotlib ...'
-	@$(python) .ci/add_optional.py numba bench
-	@touch $@
-
-# setuptools reuses build/ and would pack modules that are no longer there: remove it when the list of modules may have
-# changed, and else all of it but the compiled ones, which know what they depend on. Built without isolation: a Cython
-# that is installed anew for every build looks newer than all it ever made, and everything would be compiled again.
-$(VENV)/.package: $(made) setup.py pyproject.toml $(sources)
-	@echo '== gilfree, compiled from source (about a minute the first time)'
-	@$(if $(filter-out src/% ext/%,$?),rm -rf build,find build -path 'build/lib*' -type f ! -name '*.so' -delete)
+# Without isolation: it would make pip fetch these for every build.
+$(VENV)/.build-requirements: $(made) pyproject.toml
 	@$(python) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | \
 		$(python) -m pip install -q -r /dev/stdin
-	@$(python) -m pip install -q --no-build-isolation .
 	@touch $@
 
-$(VENV)/.tests: $(made) pyproject.toml
+$(VENV)/.extras: $(VENV)/.build-requirements
+	@$(call timed,what the benchmark uses: numba$(comma) rich$(comma) matplotlib ...,$(python) .ci/add_optional.py numba bench)
+	@touch $@
+
+# setup.py keeps in build/ what it has compiled and compiles only what has changed; setuptools also reuses build/lib*, and
+# would pack modules that are no longer there.
+wheel := $(VENV)/.wheel-$(GILFREE_BUILD_ISAS)
+$(wheel): $(VENV)/.build-requirements setup.py $(sources)
+	@rm -rf build/lib* build/bdist* $(VENV)/.wheel-* $(VENV)/wheel
+	@$(call timed,gilfree$(comma) compiled from source for $(GILFREE_BUILD_ISAS) instruction sets,\
+		$(python) -m pip wheel -q --no-deps --no-build-isolation -w $(VENV)/wheel .)
+	@touch $@
+
+# After the extras, so that pip settles on a NumPy that Numba accepts.
+$(VENV)/.package: $(wheel) $(VENV)/.extras
+	@$(python) -m pip uninstall -q -y gilfree 2>/dev/null
+	@$(python) -m pip install -q $(VENV)/wheel/gilfree-*.whl
+	@touch $@
+
+package: $(VENV)/.package
+
+$(VENV)/.tests: $(VENV)/.extras
 	@echo '== what the tests use: pytest, hypothesis, other plugins of pytest, and libraries to compare with'
 	@$(python) -m pip install -q --group test
 	@$(python) .ci/add_optional.py oracles plugins
 	@touch $@
 
-$(VENV)/.lint: $(made) pyproject.toml
+$(VENV)/.lint: $(VENV)/.tests
 	@echo '== what lints'
 	@$(python) -m pip install -q --group lint
 	@touch $@

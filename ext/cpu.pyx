@@ -1,5 +1,10 @@
 # cython: language_level=3
-"""What this processor can do: which of the compiled builds it may run."""
+"""What this machine can do: which of the compiled builds its processor may run, and how fast its memory is read."""
+
+from libc.stdint cimport int64_t, uint64_t
+
+from gil cimport PyThreadState, let_go, take_back
+from tickets cimport take
 
 cdef extern from *:
     """
@@ -53,3 +58,33 @@ def isas():
     if gilfree_has_avx512():
         found.insert(0, "avx512")
     return tuple(found)
+
+
+cdef extern from *:
+    """
+    static volatile uint64_t gilfree_seen;  /* so that no compiler leaves out what nobody asks for */
+    """
+    uint64_t gilfree_seen
+
+
+def read_words(const uint64_t[::1] memory, int64_t[::1] chunks, Py_ssize_t limit, bint release):
+    """Read each word once and do next to nothing with it, until ``limit`` chunks are done or none is left."""
+    cdef PyThreadState *gil = let_go(release)
+    cdef bint more = _read_chunks(&memory[0], &chunks[0], limit)
+    take_back(gil)
+    return more
+
+
+cdef bint _read_chunks(const uint64_t *memory, int64_t *chunks, Py_ssize_t limit) noexcept nogil:
+    global gilfree_seen
+    cdef int64_t first = 0, last = 0, i
+    cdef uint64_t seen
+    while limit != 0:
+        if not take(chunks, &first, &last):
+            return False
+        limit -= 1
+        seen = 0
+        for i in range(first, last):
+            seen ^= memory[i]
+        gilfree_seen = seen
+    return True

@@ -1,3 +1,6 @@
-"""Types of the compiled look at the processor; see ext/cpu.pyx."""
+"""Types of the compiled look at the machine; see ext/cpu.pyx."""
+
+from typing import Any
 
 def isas() -> tuple[str, ...]: ...
+def read_words(memory: Any, chunks: Any, limit: int, release: bool) -> bool: ...

@@ -108,6 +108,11 @@ def missing(name: str) -> str | None:
             return (
                 f"the compiled modules cannot be imported ({error}); install gilfree from a wheel or with a C compiler"
             )
+        if not isas():
+            return (
+                "the kernels were compiled for instruction sets that this processor lacks (GILFREE_BUILD_ISAS);"
+                " install gilfree from a wheel or compile it here"
+            )
     return None
 
 
