@@ -16,7 +16,7 @@ made := $(VENV)/.made-for-$(which)
 sources := $(shell find src ext -type f \( -name '*.py' -o -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' \
 	-o -name py.typed \) 2>/dev/null)
 
-.PHONY: help bench test check lint dist wheels clean
+.PHONY: help bench test test-all check lint dist wheels clean
 .DELETE_ON_ERROR:
 # Two pips at once in one environment would hurt each other.
 .NOTPARALLEL:
@@ -24,6 +24,7 @@ sources := $(shell find src ext -type f \( -name '*.py' -o -name '*.pyi' -o -nam
 help:
 	@echo 'make bench   show what the GIL costs on this machine      ARGS="--quick" and other words of gilfree bench'
 	@echo 'make test    run the tests                                ARGS="-k primes" and other words of pytest'
+	@echo 'make test-all  all cases of the tests: `make test` runs those that cover every pair of values'
 	@echo 'make check   lint, types, packaging'
 	@echo 'make wheels  build and test wheels as a release does      ARGS="--only cp313-manylinux_x86_64"'
 	@echo 'make clean   remove all that these made'
@@ -33,7 +34,10 @@ bench: $(VENV)/.extras $(VENV)/.package
 	@$(VENV)/bin/gilfree bench $(ARGS)
 
 test: $(VENV)/.extras $(VENV)/.tests $(VENV)/.package
-	@$(python) -m pytest $(ARGS)
+	@$(python) .ci/test.py $(ARGS)
+
+test-all: $(VENV)/.extras $(VENV)/.tests $(VENV)/.package
+	@$(python) .ci/test.py --full $(ARGS)
 
 check: lint dist
 
