@@ -19,7 +19,7 @@ made := $(VENV)/.made-for-$(which)
 sources := $(shell find src ext -type f \( -name '*.py' -o -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' \
 	-o -name py.typed \) 2>/dev/null)
 
-.PHONY: help bench test check lint dist wheels package clean
+.PHONY: help bench test test-all check lint dist wheels package clean
 .DELETE_ON_ERROR:
 # Compiling leaves a CPU free at times, and pip needs one at times: both at once. Never two pips that install, which would
 # hurt each other: each of those waits for the one before it.
@@ -34,6 +34,7 @@ endef
 help:
 	@echo 'make bench   show what the GIL costs on this machine      ARGS="--quick" and other words of gilfree bench'
 	@echo 'make test    run the tests                                ARGS="-k primes" and other words of pytest'
+	@echo 'make test-all  all cases: `make test` runs those that cover every pair of values'
 	@echo 'make check   lint, types, packaging'
 	@echo 'make wheels  build and test wheels as a release does      ARGS="--only cp313-manylinux_x86_64"'
 	@echo 'make clean   remove all that these made'
@@ -43,7 +44,10 @@ bench: package
 	@$(VENV)/bin/gilfree bench $(ARGS)
 
 test: $(VENV)/.tests package
-	@$(python) -m pytest $(ARGS)
+	@$(python) .ci/test.py $(ARGS)
+
+test-all: $(VENV)/.tests package
+	@$(python) .ci/test.py --full $(ARGS)
 
 check: lint dist
 

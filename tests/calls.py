@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from gilfree import backends, parallel, pixels, primes, reductions
+from gilfree import parallel, pixels, primes, reductions
 
 Call = Callable[..., Any]
 
@@ -292,5 +293,5 @@ KERNELS: dict[str, Callable[[int], Call]] = {
     "binarize": _windowed("binarize", method="sauvola"),
 }
 
-if backends.missing("numba") is None:  # which compiles a user's function for every backend but python
+if find_spec("numba"):  # which compiles a user's function for every backend but python
     KERNELS |= {"reduce": _reduce, "reduce-states": _reduce_states}

@@ -1,12 +1,14 @@
 """What all tests share: the backends they run on, and how Hypothesis draws its examples."""
 
+from importlib.util import find_spec
+
 import pytest
 from hypothesis import HealthCheck, settings
 
 from gilfree import backends
 
 # Runs pytest on files of a test's own, to see what gilfree's plugin makes of them. Only the outermost conftest may ask.
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "selection"]
 
 # The same examples on every run and every machine: a failure seen once can be seen again. `backend` is one name for
 # all the examples of a test, so its being a fixture of function scope does no harm.
@@ -33,7 +35,23 @@ def _label(name: str) -> str:
 
 # Plain Python takes longest and shares nothing between calls: two threads at once would show it if it did.
 _FEWER_THREADS = pytest.mark.parallel_threads_limit(2)
-_PARAMETERS = [pytest.param(name, marks=_FEWER_THREADS if name == "python" else ()) for name in backends.BACKENDS]
+
+# Of the cases of a test that are the same but for the backend, the short suite runs those of `cython` and of `numba`,
+# and some of the others: the plain Python is what all are compared with, a control has the machine code of the backend
+# that it controls, and `numba-parallel` the loops of `numba`.
+_FEW = {"python": 6, "cython-held": 3, "numba-held": 3, "numba-parallel": 4}
+
+
+def _marks(name: str) -> list[pytest.MarkDecorator]:
+    marks = [_FEWER_THREADS] if name == "python" else []
+    if name.startswith("numba") and find_spec("numba") is None:
+        marks.append(pytest.mark.few(1, of=name))  # says that it is missing
+    elif name in _FEW:
+        marks.append(pytest.mark.few(_FEW[name], of=name))
+    return marks
+
+
+_PARAMETERS = [pytest.param(name, marks=_marks(name)) for name in backends.BACKENDS]
 
 
 @pytest.fixture(params=_PARAMETERS, ids=[_label(name) for name in backends.BACKENDS])

@@ -58,7 +58,10 @@ if interpreter.free_threaded_build():
 
 @pytest.mark.thread_unsafe(reason="the switch interval belongs to the whole process")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # what a setup opened is closed when all forget it
-@pytest.mark.parametrize("row", JUDGED, ids=label)
+@pytest.mark.clocks
+@pytest.mark.parametrize(
+    "row", [pytest.param(row, marks=pytest.mark.few(5, of=row.expected)) for row in JUDGED], ids=label
+)
 def test_expected(row: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with tempfile.TemporaryDirectory() as folder:
         monkeypatch.setattr(tempfile, "tempdir", folder)

@@ -29,7 +29,7 @@ from gilfree._heartbeat import Heartbeat, now, sleep_holding, spin
 from gilfree.explore import probe as module
 from gilfree.explore.probe import HeldError, Knock, measure
 
-pytestmark = pytest.mark.thread_unsafe(reason="the switch interval belongs to the process")
+pytestmark = [pytest.mark.thread_unsafe(reason="the switch interval belongs to the process"), pytest.mark.clocks]
 needs_a_gil = pytest.mark.skipif(not interpreter.gil_enabled(), reason="there is no GIL to hold")
 
 

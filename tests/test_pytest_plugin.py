@@ -8,14 +8,17 @@ import pytest
 
 from gilfree import interpreter
 
-pytestmark = pytest.mark.thread_unsafe(reason="each test runs pytest in a folder that it changes to")
+pytestmark = [
+    pytest.mark.thread_unsafe(reason="each test runs pytest in a folder that it changes to"),
+    pytest.mark.clocks,
+]
 needs_gil = pytest.mark.skipif(not interpreter.gil_enabled(), reason="without a GIL nothing can hold it")
 
 # Where gilfree is not installed but only found, nothing tells pytest of its plugin.
 INSTALLED = any(point.value == "gilfree.pytest_plugin" for point in entry_points(group="pytest11"))
 WORDS = ["-p", "no:cacheprovider", "--strict-markers", "-W", "error"]
 # Installed or not, they take no part but where they are the subject: they change what is printed, and take their time.
-OTHERS = {"hypothesispytest", "run-parallel"}
+OTHERS = {"hypothesispytest", "randomly", "run-parallel"}
 
 # For tests of what holds the GIL: looking for a witness, and for evidence of the contrary, for less long than usual.
 IMPATIENT = """
