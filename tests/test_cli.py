@@ -60,6 +60,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ["bench", "--size", "1.5"],
         ["bench", "--plot", "picture.jpg"],
         ["bench", "--plot", "a.png", "--no-plot"],
+        ["bench", "--all", "--kernel", "sum"],
         ["probe"],
         ["probe", "pass", "--expect", "free"],
         ["probe", "pass", "--expect", ""],
@@ -143,7 +144,7 @@ def test_bench_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     found = json.loads(capsys.readouterr().out)
     assert {"machine", "ceiling", "records"} <= set(found)
     assert set(found["ceiling"]["sum"]) == {"1", "2"}
-    keys = {"kernel", "backend", "engine", "threads", "size", "seconds", "best", "speedup"}
+    keys = {"kernel", "backend", "engine", "threads", "size", "seconds", "best", "median", "gain"}
     for row in found["records"]:
         assert set(row) == keys
         assert row["best"] == min(row["seconds"])

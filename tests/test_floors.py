@@ -133,7 +133,7 @@ def test_who_names_threads() -> None:
     assert users("threading", "_thread", "concurrent", "multiprocessing", "asyncio", "queue") <= {
         "parallel.py",
         "explore/probe.py",
-        "explore/scaling.py",
+        "explore/ceiling.py",
         "explore/statement.py",
         # For the type of executor=, never at run time.
         *FRONT_DOORS,

@@ -16,6 +16,10 @@ __all__ = ["main"]
 
 DONE, HELD, FAILED, BAD_ARGUMENTS, DISAGREE, INCONCLUSIVE, INTERRUPTED = 0, 1, 1, 2, 3, 3, 130
 HERE = "-"
+# Seconds for a kernel's rounds and for one probe, and rounds at least: for a look; for up to FEW kernels, in a minute
+# with what Numba compiles; for all of them, in four.
+EFFORTS = {"quick": (1.0, 0.2, 3), "few": (8.0, 0.3, 5), "many": (4.0, 0.2, 5)}
+FEW = 3
 # The same words as gilfree.explore.probe.VERDICTS, which nobody has to wait for who does not probe.
 VERDICTS = ("releases", "partial", "holds", "holds-blocked", "yields", "no-gil", "inconclusive")
 
@@ -42,16 +46,19 @@ def _parser() -> argparse.ArgumentParser:
 
     bench = commands.add_parser(
         "bench",
-        help="measure how every kernel scales on threads, holding the GIL and letting it go",
-        description="Strong scaling of every kernel on every backend, beside the machine's own ceiling.",
+        help="measure how kernels scale on threads, holding the GIL and releasing it",
+        description="Strong scaling of one kernel of each family (or all, or those named) on every backend, beside the"
+        " machine's own ceilings.",
         epilog="Exit status: 0 done, 2 bad arguments, 3 two backends gave different answers.",
     )
     bench.set_defaults(command=_bench)
     bench.add_argument("--threads", type=_counts, metavar="N,N,…", help="numbers of threads (default: 1, 2, 4, … CPUs)")
-    bench.add_argument("--kernel", type=_words, action="extend", metavar="NAME,…", help="kernels or families")
+    chosen = bench.add_mutually_exclusive_group()
+    chosen.add_argument("--kernel", type=_words, action="extend", metavar="NAME,…", help="kernels or families")
+    chosen.add_argument("--all", action="store_true", help="every kernel: four minutes")
     bench.add_argument("--backend", type=_words, action="extend", metavar="NAME,…", help=", ".join(backends.BACKENDS))
     bench.add_argument("--size", type=_size, metavar="N", help="elements, numbers or pixels instead of the usual size")
-    bench.add_argument("--quick", action="store_true", help="a fifth of the time: a look, not a measurement")
+    bench.add_argument("--quick", action="store_true", help="a fraction of the time: a look, not a measurement")
     bench.add_argument("--image", metavar="FILE", help="run the pixel kernels on this picture")
     bench.add_argument("--array", metavar="FILE.npy", help="run the other kernels on this array")
     bench.add_argument(
@@ -206,7 +213,7 @@ def _bench(options: argparse.Namespace) -> int:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"the benchmark needs {error.name}: pip install 'gilfree[bench]'") from error
-    from gilfree.explore import plot, record, scaling, table, workloads
+    from gilfree.explore import plot, record, scaling, workloads
 
     if options.threads:
         from gilfree.parallel import check_threads
@@ -215,14 +222,18 @@ def _bench(options: argparse.Namespace) -> int:
             check_threads(count)
     for name in options.backend or ():
         backends.resolve(name)
-    jobs = workloads.workloads(options.kernel, options.size, options.image, options.array)
+    kernels = options.kernel
+    if kernels is None and not options.all and options.image is None and options.array is None:
+        kernels = list(workloads.HEADLINES)
+    jobs = workloads.workloads(kernels, options.size, options.image, options.array)
+    seconds, probing, rounds = EFFORTS["quick" if options.quick else "few" if len(jobs) <= FEW else "many"]
     if not options.no_plot:
         _require("matplotlib", "the picture", ", or ask for --no-plot")
 
     # The table is what is asked for; what moves meanwhile goes to the other stream.
     console, moving = Console(), Console(stderr=True)
     if not console.is_terminal:
-        console.width = 160  # a file has no width: cut nothing short
+        console.width = 100  # a file has no width: cut nothing short
     columns = (
         TextColumn("{task.description:<32}"),
         BarColumn(),
@@ -236,8 +247,9 @@ def _bench(options: argparse.Namespace) -> int:
                 jobs,
                 options.backend,
                 options.threads,
-                seconds=1.0 if options.quick else 7.0,
-                rounds=3 if options.quick else 5,
+                seconds=seconds,
+                probing=probing,
+                rounds=rounds,
                 progress=lambda doing, share: bar.update(task, description=doing, completed=share),
             )
         except scaling.DisagreementError as error:
@@ -247,7 +259,7 @@ def _bench(options: argparse.Namespace) -> int:
     if options.json == HERE:
         print(json.dumps(run.to_dict(), indent=1))
     else:
-        _show(run, table, console)
+        _show(run, console)
     data = Path(options.json) if options.json not in (None, HERE) else record.default_path()
     written = [] if options.json == HERE else [data]
     if written:
@@ -268,21 +280,30 @@ def _require(package: str, thing: str, otherwise: str = "") -> None:
         raise ModuleNotFoundError(f"{thing} needs {package}: pip install 'gilfree[bench]'{otherwise}") from error
 
 
-def _show(run: Any, table: Any, console: Any) -> None:
+def _show(run: Any, console: Any) -> None:
+    from rich.text import Text
+
+    from gilfree.explore import scaling, table
+
     machine = run.machine
     gil = "with its GIL" if machine["gil_enabled"] else "without a GIL"
-    lines = [
+    lines: list[Any] = [
         f"Python {machine['python']} {gil}, {machine['cpu']}, {machine['cpus']} CPUs, {machine['isa'] or 'no ISA'}",
         "",
         table.build(run),
         "",
-        *(f"{kernel}: {line}" for kernel, line in run.verdicts.items()),
+        "Do threads scale only when the GIL is released?" if machine["gil_enabled"] else "Do threads scale?",
     ]
+    for kernel, said in run.verdicts.items():
+        word, stop, rest = said.partition(".") if "." in said.partition(":")[0] else said.partition(":")
+        colour = {"yes": "green", "no": "red", "doubtful": "yellow"}.get(word, "yellow" if "tell" in word else "cyan")
+        lines.append(Text.assemble((f"{kernel}: ", "bold"), (word, colour), f"{stop}{rest}"))
+    lines += scaling.doubts(run)
     compiled = sum(sum(rows.values()) for rows in run.compile_seconds.values())
+    took = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in run.took.items())
     if any(run.compile_seconds.values()):
-        lines += ["", f"Numba took {compiled:.1f} s to compile, or to load what it compiled before: in no time above."]
-    if run.warnings:
-        lines += ["", "Doubtful:", *(f"- {line}" for line in run.warnings)]
+        took += f" (Numba compiled, or loaded what it had compiled, for {compiled:.0f} s)"
+    lines.append(f"Took: {took}.")
     for line in lines:
         # Between words on a terminal, and not at all in a file.
         console.print(line, highlight=False, markup=False, soft_wrap=not console.is_terminal)

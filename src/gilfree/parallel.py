@@ -564,6 +564,14 @@ def numba_thread_limit() -> int:
     return int(_numba().config.NUMBA_NUM_THREADS)
 
 
+def start_numba_threads() -> None:
+    """Start Numba's threads, on the layer that it chooses; those of a forked child's parent are not this process's."""
+    global _numba_started_in  # noqa: PLW0603 - as in `_run_numba`
+    with _numba_lock:
+        _numba().get_num_threads()
+        _numba_started_in = _numba_started_in or os.getpid()
+
+
 def numba_threading_layer() -> str | None:
     """The layer Numba's threads run on; None before they first start, when Numba chooses it."""
     try:

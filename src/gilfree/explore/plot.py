@@ -1,6 +1,5 @@
 """Pictures, with matplotlib: a run's speed-up against threads; how long others wait while probed calls run."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,57 +22,96 @@ CEILING = "#999999"
 STALL_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 
 
+# Inches of a panel, which at 200 dots an inch keeps a row of them under 900 pixels; and panels in a row.
+PANEL = 2.7, 2.3
+COLUMNS = 5
+
+
 def draw(run: Run) -> "Figure":
-    """The figure, 8 inches wide: at 100 dots an inch its smallest letters are 11 pixels high."""
+    """The figure: a few kernels in one row, many as a grid in which each family begins a row of its own.
+
+    At 200 dots an inch its smallest letters are 22 pixels high.
+    """
     from matplotlib.figure import Figure
 
-    kernels = run.kernels()
-    columns = min(3, len(kernels) + 1)
-    rows = math.ceil((len(kernels) + 1) / columns)  # one place more, for the legend
-    figure = Figure(figsize=(8, 2.45 * rows + 0.5), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    rows = _grid(run.kernels())
+    columns = max(map(len, rows))
+    width, height = max(8.0, PANEL[0] * columns), PANEL[1] * len(rows) + 1.6
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots(len(rows), columns, squeeze=False)
     most = max(max(ceiling) for ceiling in run.ceiling.values())
-    top = max(
-        [most * 1.05]
-        + [record.speedup * 1.05 for record in run.records]
-        + [gain * 1.05 for ceiling in run.ceiling.values() for gain in ceiling.values()]
+    top = 1.05 * max(
+        [float(most)]
+        + [record.gain.high for record in run.records if record.kernel in run.ceiling]
+        + [gain.high for ceiling in run.ceiling.values() for gain in ceiling.values()]
     )
+    top = min(top, 1.5 * most)  # one wild interval must not flatten the rest
     handles: dict[str, Any] = {}
-    for panel, kernel in zip(axes, kernels, strict=False):
-        counts = sorted(run.ceiling[kernel])
-        panel.plot(
-            counts, [run.ceiling[kernel][count] for count in counts], color=CEILING, linewidth=6, alpha=0.45,
-            solid_capstyle="round", label="the machine's ceiling",
-        )  # fmt: skip
-        for place, (name, row) in enumerate(backends.BACKENDS.items()):
-            found = [run.find(kernel, name, count) for count in counts]
-            # Side by side: most of them would lie on one another.
-            aside = (place - len(backends.BACKENDS) / 2) * 0.022 * (most - 1)
-            points = [(record.threads + aside, record.speedup) for record in found if record is not None]
-            if points:
-                colour = COLOURS[row.compiler]
-                panel.plot(
-                    *zip(*points, strict=True), color=colour, linestyle="-" if row.releases else "--",
-                    linewidth=1.6, marker=MARKERS[name], markersize=5.5,
-                    markerfacecolor=colour if row.releases else "white", label=name,
-                )  # fmt: skip
-        panel.set_title(kernel, fontsize=10, fontweight="bold")
-        panel.set_xticks(counts)
-        panel.set_xlim(1 - 0.15 * (most - 1 or 1), most + 0.12 * (most - 1 or 1))
-        panel.set_ylim(0, top)
-        panel.grid(alpha=0.25)
-        panel.tick_params(labelsize=9)
-        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
-    for panel in axes[len(kernels) :]:
-        panel.axis("off")
-    order = ["the machine's ceiling", *(name for name in backends.BACKENDS if name in handles)]
-    labels = [_label(run, name) for name in order]
-    axes[len(kernels)].legend([handles[name] for name in order], labels, loc="center", fontsize=9, frameon=False)
-    figure.supxlabel("threads", fontsize=10)
-    figure.supylabel("speed-up over one thread", fontsize=10)
+    for panels, kernels in zip(axes, rows, strict=True):
+        for panel, kernel in zip(panels, kernels, strict=False):
+            _draw_kernel(panel, run, kernel, most)
+            panel.set_ylim(0, top)
+            for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+                handles.setdefault(label, handle)
+        for panel in panels[len(kernels) :]:
+            panel.axis("off")
+    order = [name for name in ("processes: the ceiling", "memory: the other", *backends.BACKENDS) if name in handles]
+    figure.legend(
+        [handles[name] for name in order], [_label(run, name) for name in order], loc="outside lower center",
+        fontsize=9, frameon=False, ncols=3 if width < 10 else 4,
+    )  # fmt: skip
+    figure.supylabel("times as fast as one thread", fontsize=10)
     figure.suptitle(_title(run), fontsize=11)
     return figure
+
+
+def _grid(kernels: Sequence[str]) -> list[list[str]]:
+    """Kernels as rows of panels: all in one where they fit, else each family from a row of its own on."""
+    if len(kernels) <= COLUMNS:
+        return [list(kernels)]
+    from gilfree.explore.workloads import KERNELS
+
+    rows: list[list[str]] = []
+    for number, kernel in enumerate(kernels):
+        begins = not number or KERNELS[kernel].family != KERNELS[kernels[number - 1]].family
+        if begins or len(rows[-1]) == COLUMNS:
+            rows.append([])
+        rows[-1].append(kernel)
+    return rows
+
+
+def _draw_kernel(panel: Any, run: Run, kernel: str, most: int) -> None:
+    """Speed-ups against threads, each with its interval, over what the machine allows."""
+    counts = sorted(run.ceiling[kernel])
+    gains = [run.ceiling[kernel][count].value for count in counts]
+    panel.plot(
+        counts, gains, color=CEILING, linewidth=6, alpha=0.45, solid_capstyle="round", label="processes: the ceiling"
+    )
+    if kernel in run.memory:
+        gains = [run.memory[kernel].gain[count].value for count in counts]
+        panel.plot(counts, gains, color="#009E73", linewidth=6, alpha=0.3, label="memory: the other")
+    for place, (name, row) in enumerate(backends.BACKENDS.items()):
+        found = [record for count in counts if (record := run.find(kernel, name, count)) is not None]
+        if not found:
+            continue
+        # Side by side: most of them would lie on one another.
+        aside = (place - len(backends.BACKENDS) / 2) * 0.022 * (most - 1)
+        colour = COLOURS[row.compiler]
+        panel.errorbar(
+            [record.threads + aside for record in found],
+            [record.speedup for record in found],
+            [
+                [record.speedup - record.gain.low for record in found],
+                [record.gain.high - record.speedup for record in found],
+            ],
+            color=colour, linestyle="-" if row.releases else "--", linewidth=1.6, elinewidth=1, capsize=2,
+            marker=MARKERS[name], markersize=5.5, markerfacecolor=colour if row.releases else "white", label=name,
+        )  # fmt: skip
+    panel.set_title(kernel, fontsize=10, fontweight="bold")
+    panel.set_xticks(counts, [f"{count} thread{'s' * (count > 1)}" if most <= 2 else str(count) for count in counts])
+    panel.set_xlim(1 - 0.15 * (most - 1 or 1), most + 0.15 * (most - 1 or 1))
+    panel.grid(alpha=0.25)
+    panel.tick_params(labelsize=9)
 
 
 def _label(run: Run, name: str) -> str:

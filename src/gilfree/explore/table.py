@@ -1,11 +1,12 @@
 """A run, or probes, as a table for the terminal, with rich."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gilfree import backends
 from gilfree.explore.probe import Probe
-from gilfree.explore.record import Record, Run
+from gilfree.explore.record import Gain, Record, Run
+from gilfree.explore.scaling import share_of_ceiling
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,35 +18,51 @@ STYLES = {"releases": "blue", "no-gil": "blue", "partial": "cyan", "yields": "ye
 
 
 def build(run: Run) -> "Table":
-    """One row a backend, grouped by kernel; the verdict closes each group."""
+    """One row a backend, grouped by kernel; the machine's ceilings close each group."""
     from rich import box
     from rich.table import Table
-    from rich.text import Text
 
     counts = sorted({record.threads for record in run.records} - {1})
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("kernel, backend", no_wrap=True)
-    table.add_column("GIL", no_wrap=True)
-    table.add_column("1 thread", justify="right", no_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("kernel", "backend", "GIL"):
+        table.add_column(heading, no_wrap=True)
     table.add_column("M/s", justify="right", no_wrap=True)
     for count in counts:
         table.add_column(f"× {count}", justify="right", no_wrap=True)
     if counts:
-        table.add_column("of ceiling", justify="right", no_wrap=True)
+        table.add_column("95 %", justify="right", no_wrap=True)
+        table.add_column("ceiling", justify="right", no_wrap=True)
     for kernel in run.kernels():
-        ceiling = run.ceiling[kernel]
-        # The usual size, not the interpreter's smaller share of it: rates compare the two.
-        size = max(record.size for record in run.records if record.kernel == kernel)
-        table.add_row(Text(kernel, style="bold") + Text(f"  {_amount(size)} {run.units.get(kernel, '')}", style="dim"))
-        for name in backends.BACKENDS:
-            one = run.find(kernel, name, 1)
-            if one is not None:
-                table.add_row(*_row(run, one, counts))
-        gains = [f"{ceiling[count]:.2f}" for count in counts]
-        if counts:
-            table.add_row(Text("  the machine", style="italic"), "processes", "", "", *gains, "ceiling", style="cyan")
+        _group(table, run, kernel, counts)
         table.add_section()
     return table
+
+
+def _group(table: "Table", run: Run, kernel: str, counts: list[int]) -> None:
+    """The rows of one kernel; the first column says below its name what it works on."""
+    from rich.text import Text
+
+    # The usual size, not the interpreter's smaller share of it: rates compare the two.
+    size = max(record.size for record in run.records if record.kernel == kernel)
+    about = [f"{_amount(size)} {run.units.get(kernel, '')}"]
+    memory = run.memory.get(kernel)
+    if memory is not None and memory.huge_pages is not None:
+        about.append("huge pages" if memory.huge_pages >= 0.5 else "4 KiB pages")
+    first = iter([Text(kernel, style="bold"), *(Text(line, style="dim") for line in about)])
+    for name in backends.BACKENDS:
+        one = run.find(kernel, name, 1)
+        if one is not None:
+            table.add_row(next(first, ""), *_row(run, one, counts))
+    if not counts:
+        return
+    gains = [run.ceiling[kernel][count] for count in counts]
+    shown = [*(f"{gain.value:.2f}" for gain in gains), _interval(gains[-1])]
+    table.add_row(next(first, ""), "the machine", "processes", "", *shown, "", style="cyan")
+    if memory is not None:
+        gains = [memory.gain[count] for count in counts]
+        speeds = f"{memory.read[1] / 1e9:.0f} → {memory.read[counts[-1]] / 1e9:.0f} GB/s"
+        shown = [*(f"{gain.value:.2f}" for gain in gains), _interval(gains[-1])]
+        table.add_row(next(first, ""), "its memory", speeds, "", *shown, "", style="cyan")
 
 
 def build_probes(found: Iterable[Probe]) -> "Table":
@@ -72,27 +89,41 @@ def build_probes(found: Iterable[Probe]) -> "Table":
     return table
 
 
-def _row(run: Run, one: Record, counts: list[int]) -> list[str]:
-    cells = [
-        f"  {one.backend}",
-        proof(run.probes.get(one.kernel, {}).get(one.backend)),
-        duration(one.best),
+def _row(run: Run, one: Record, counts: list[int]) -> list[Any]:
+    from rich.text import Text
+
+    word = proof(run.probes.get(one.kernel, {}).get(one.backend))
+    cells: list[Any] = [
+        one.backend,
+        Text(word, style=STYLES.get(word.partition(" ")[0], "")),
         _three_digits(one.size / one.best / 1e6),
     ]
-    share = ""
+    interval = share = ""
     for count in counts:
         record = run.find(one.kernel, one.backend, count)
         cells.append(f"{record.speedup:.2f}" if record else "–")
-        share = f"{record.speedup / run.ceiling[one.kernel][count]:.0%}" if record else "–"
-    return [*cells, share] if counts else cells
+        interval = _interval(record.gain) if record else ""
+        share = f"{share_of_ceiling(run, record):.0%}" if record else "–"
+    return [*cells, interval, share] if counts else cells
+
+
+def _interval(gain: Gain) -> str:
+    return f"{gain.low:.2f}–{gain.high:.2f}"
+
+
+# A share of the call below which the kernel holds: NumPy releases the GIL for moments in the front end around it, where
+# it makes the array for the result.
+FRONT_END = 0.01
 
 
 def proof(probed: Probe | None) -> str:
-    """The verdict in a word, and for how much of its time the GIL is free where a witness saw that it is."""
+    """The verdict on the kernel in a word, and for how much of its time the GIL is free where a witness saw that."""
     if probed is None:
         return "–"
     if not probed.witnesses or probed.free_share is None:
         return probed.verdict
+    if probed.verdict == "partial" and probed.free_share < FRONT_END:
+        return "holds"
     return f"{probed.verdict} {min(probed.free_share, 0.99):.0%}"  # two digits: the table has to fit a terminal
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from gilfree import pixels, primes, reductions
 
-__all__ = ["KERNELS", "Kernel", "Workload", "read_array", "read_image", "workloads"]
+__all__ = ["HEADLINES", "KERNELS", "Kernel", "Workload", "read_array", "read_image", "workloads"]
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,9 @@ KERNELS = {
     )
 }
 
+# The one of each family that is measured unless others are asked for: long to compute, limited by memory, and between.
+HEADLINES = ("is_prime", "sum", "binarize")
+
 # Kernels that take numbers, and so no array of the user's.
 RANGES = {"count_primes", "primerange"}
 NUMBERS = {*RANGES, "nth_prime"}
@@ -132,6 +135,13 @@ class Workload:
             return max(1, round(self.size / parts ** (1 / 0.61)))  # the work grows as n**0.61
         return _with_out(row, row.make(max(1, self.size // parts), part))
 
+    def memory(self, data: Any) -> tuple[Any, int] | None:
+        """The array that a call reads and the number of bytes that it reads and writes; None if it takes numbers."""
+        if self.kernel in NUMBERS:
+            return None
+        arrays = data if isinstance(data, tuple) else (data,)
+        return arrays[0], sum(array.nbytes for array in arrays)
+
     @property
     def unit(self) -> str:
         """What ``size`` counts."""
@@ -158,7 +168,10 @@ def _with_out(row: Kernel, data: Any) -> Any:
 
 
 def workloads(
-    kernels: list[str] | None = None, size: int | None = None, image: str | None = None, array: str | None = None
+    kernels: list[str] | None = None,
+    size: int | None = None,
+    image: str | None = None,
+    array: str | None = None,
 ) -> list[Workload]:
     """The catalogue's rows, or those that can run on the user's own file.
 
