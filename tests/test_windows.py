@@ -357,7 +357,8 @@ def test_local_as_scikit_image(backend: str, method: str, mode: str, some: Some)
             args = (5, method, 2.5, mode, None, cval)
             got = threshold_local(image, *args, backend=backend)
             assert_close(got, scikit("threshold_local", image, *args), tolerance)
-        for param in some((0, 0.125, 1, 2.5, (0.5, 3)), 2, dtype):
+        params: list[Any] = [0, 0.125, 1, 2.5, (0.5, 3)]
+        for param in some(params, 2, dtype):
             if method == "gaussian":
                 got = threshold_local(image, 5, param=param, mode=mode, backend=backend)
                 assert_close(got, scikit("threshold_local", image, 5, param=param, mode=mode), tolerance)
