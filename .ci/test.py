@@ -43,7 +43,7 @@ def main(words: list[str]) -> int:
         pytest += ["-p", "no:randomly"]
     if importlib.util.find_spec("xdist") is None or ALONE & set(words):
         return subprocess.run([*pytest, *words], check=False).returncode
-    workers = ["-n", str(min(cpus(), MOST_WORKERS)), "--dist", "worksteal"]
+    workers = ["-n", str(min(cpus(), MOST_WORKERS)), "--dist", "loadgroup"]
     parts = [
         [*pytest, *workers, "--clocks=never", *words],
         [*pytest, "-p", "no:xdist", "--clocks=only", *with_another_report(words)],

@@ -172,6 +172,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if len(kept) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = [item for item in items if item in kept]
+    if hasattr(config, "workerinput"):
+        for item in items:
+            item.add_marker(pytest.mark.xdist_group(group_of(item)))
+
+
+# Files whose tests run the same kernels.
+SAME_KERNELS = {"test_reduction_bits": "test_reductions", "test_sums": "test_reductions"}
+
+
+def group_of(item: pytest.Item) -> str:
+    """What one worker of pytest-xdist runs alone, with ``--dist loadgroup``: a file's tests with Numba, or its others.
+
+    So nothing is compiled by two workers at once, and what a module keeps for its tests is made once.
+    """
+    file = item.path.stem
+    callspec = getattr(item, "callspec", None)
+    names = map(str, callspec.params.values()) if callspec else ()
+    if any(name.startswith("numba") for name in names):
+        return f"{SAME_KERNELS.get(file, file)} with Numba"
+    return file
 
 
 # --- what a test goes through by itself ------------------------------------------------------------------------------

@@ -28,13 +28,19 @@ from gilfree.reductions import compiled_folds, folds, operators
 PIECE = 16384
 
 
-@pytest.fixture
-def backend(backend: str) -> str:
+# Loops are compiled once for backends that release the GIL, once for those that hold it, and once for Numba's threads.
+_FEW = {name: pytest.mark.few(1, of="held") for name in ("cython-held", "numba-held")}
+_FEW["numba-parallel"] = pytest.mark.few(1, of="numba-parallel")
+
+
+@pytest.fixture(params=[pytest.param(name, marks=_FEW.get(name, ())) for name in backends.BACKENDS])
+def backend(request: pytest.FixtureRequest) -> str:
     """All but ``python`` have functions compiled by Numba, ``cython`` too."""
-    why = backends.missing("numba")
-    if why and backend != "python":
+    name: str = request.param
+    why = backends.missing(name) or (backends.missing("numba") if name != "python" else None)
+    if why:
         pytest.skip(why)
-    return backend
+    return name
 
 
 @pytest.fixture(params=["python", "numba"])
@@ -751,7 +757,11 @@ print("done", flush=True)
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send Ctrl-C to one process")
 @pytest.mark.thread_unsafe(reason="a time is taken")
-@pytest.mark.parametrize("backend", ["python", "numba-held", "numba", "numba-parallel"], indirect=True)
+@pytest.mark.parametrize(
+    "backend",
+    ["python", pytest.param("numba-held", marks=pytest.mark.thorough), "numba", "numba-parallel"],
+    indirect=True,
+)
 def test_ctrl_c(backend: str) -> None:
     command = [sys.executable, "-c", INTERRUPTED, backend]
     pipe = subprocess.PIPE

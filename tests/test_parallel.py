@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from calls import ALONE, KERNELS, at_most
 from judge import assert_same_bits
+from selection import Some
 
 import gilfree
 from gilfree import backends, parallel, pixels, primes, reductions
@@ -318,9 +319,9 @@ def test_asyncio_tasks_have_their_own() -> None:
 # --- who -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_small_input_runs_inline(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_input_runs_inline(backend: str, some: Some, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "_ask", lambda _: pytest.fail("asked for a worker"))
-    for name, kernel in KERNELS.items():
+    for name, kernel in KERNELS.items() if backend == "cython" else some(KERNELS.items(), 20):
         # Never small: all big primes are gone through; a million numbers.
         if name not in ("threshold_otsu-floats", "count_primes-marks", "count_primes-leaves"):
             kernel(1)(backend=backend, threads=at_most(backend, 4))
@@ -803,6 +804,11 @@ NEEDS_FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has
 
 
 @NEEDS_FORK
+@pytest.mark.parametrize(
+    "backend",
+    [pytest.param(name, marks=[pytest.mark.thorough] if "held" in name else []) for name in backends.BACKENDS],
+    indirect=True,
+)
 def test_fork(backend: str) -> None:
     """Child and parent compute, before the parent ever did and after; neither hangs."""
     command = [sys.executable, "-c", FORK, backend]
@@ -972,6 +978,11 @@ print("done", flush=True)
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send Ctrl-C to one process")
 @pytest.mark.thread_unsafe(reason="a time is taken")
+@pytest.mark.parametrize(
+    "backend",
+    [pytest.param(name, marks=[pytest.mark.thorough] if name == "numba-held" else []) for name in backends.BACKENDS],
+    indirect=True,
+)
 def test_ctrl_c(backend: str) -> None:
     """KeyboardInterrupt comes soon, the workers have stopped, and the next call is right."""
     command = [sys.executable, "-c", INTERRUPTED, backend]

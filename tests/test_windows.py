@@ -1,5 +1,6 @@
 """Thresholds that follow the picture: OpenCV's, scikit-image's and Doxa's answers, and the same bits everywhere."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -13,6 +14,7 @@ from calls import at_most
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from judge import assert_same_bits
+from selection import Some
 
 from gilfree import backends
 from gilfree.pixels import (
@@ -135,13 +137,11 @@ def opencv(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_mean_as_opencv(backend: str, kind: str) -> None:
+def test_mean_as_opencv(backend: str, kind: str, some: Some) -> None:
     """Bit for bit, in blocks from 3 to far beyond the picture."""
-    for image in AWKWARD.values():
-        for block in (3, 5, 9, 17, 31, 101, 255):
-            for c in (0, 2, -3.5):
-                got = adaptive_threshold(image, kind=kind, block_size=block, c=c, backend=backend)
-                assert_same_bits(got, opencv(image, kind=kind, block_size=block, c=c))
+    for image, block, c in some.pairs(AWKWARD.values(), (3, 5, 9, 17, 31, 101, 255), (0, 2, -3.5)):
+        got = adaptive_threshold(image, kind=kind, block_size=block, c=c, backend=backend)
+        assert_same_bits(got, opencv(image, kind=kind, block_size=block, c=c))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -161,10 +161,10 @@ WIDTHS = [1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 504, 511, 512, 513, 519, 52
 
 
 @pytest.mark.parametrize("block", [3, 11, 301, 701])
-def test_mean_of_widths_as_opencv(backend: str, block: int) -> None:
+def test_mean_of_widths_as_opencv(backend: str, block: int, some: Some) -> None:
     """About vectors of eight, after which OpenCV goes on in double, and about the chunks of a row."""
     for width in WIDTHS:
-        for height in (1, 2, sized(backend, 3, 40)):
+        for height in some((1, 2, sized(backend, 3, 40)), 1, width):
             image = picture("uint8", height, width)
             got = adaptive_threshold(image, block_size=block, c=1, backend=backend)
             assert_same_bits(got, opencv(image, block_size=block, c=1))
@@ -179,7 +179,7 @@ def exact_means(image: Array, block: int) -> tuple[Array, Array]:
 
 
 @pytest.mark.parametrize("isa", backends.isas())
-def test_mean_in_vectors(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mean_in_vectors(isa: str, some: Some, monkeypatch: pytest.MonkeyPatch) -> None:
     """About every vector there is, and about the largest blocks whose sums of columns have 15 bits."""
     kernels = backends.kernels
     monkeypatch.setattr(backends, "kernels", lambda family, backend: kernels(family, backend, isa))
@@ -187,17 +187,8 @@ def test_mean_in_vectors(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
         image = np.random.default_rng(width).integers(0, 256, (3, width), np.uint8)
         image[:, width // 2 :] //= 128
         image[:, width // 2 :] *= 255
-        for block, c in (
-            (3, 0),
-            (11, 7),
-            (31, -7),
-            (99, 255),
-            (101, -255),
-            (127, 1),
-            (129, -1),
-            (3, 1001),
-            (127, -1001),
-        ):
+        blocks = ((3, 0), (11, 7), (31, -7), (99, 255), (101, -255), (127, 1), (129, -1), (3, 1001), (127, -1001))
+        for block, c in some(blocks, 4, width):
             if width > 1:
                 above = image > exact_means(image, block)[0] - c
                 expected = above.astype(np.uint8) * 255
@@ -311,16 +302,16 @@ def in_single(image: Array, block: int) -> Array:
 
 
 @pytest.mark.parametrize("isa", backends.isas())
-def test_gaussian_in_pieces(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gaussian_in_pieces(isa: str, some: Some, monkeypatch: pytest.MonkeyPatch) -> None:
     """About sixteen rows, strips of 32 columns and tiles of 256, whether or not the block goes beyond them."""
     kernels = backends.kernels
     monkeypatch.setattr(backends, "kernels", lambda family, backend: kernels(family, backend, isa))
-    for width in (1, 2, 3, 15, 16, 17, 31, 32, 33, 47, 64, 65, 255, 256, 257, 271, 288, 300, 545, 1031):
-        for height in (1, 2, 3, 4, 5, 15, 16, 17, 33):
-            image = np.random.default_rng([width, height]).integers(0, 256, (height, width), np.uint8)
-            for block in (3, 5, 7, 9, 11, 13, 31, 33, 101, 301):
-                got = adaptive_threshold(image, method="gaussian", block_size=block, c=0)
-                assert_same_bits(got, (image > in_single(image, block)).astype(np.uint8) * 255)
+    widths = (1, 2, 3, 15, 16, 17, 31, 32, 33, 47, 64, 65, 255, 256, 257, 271, 288, 300, 545, 1031)
+    heights, blocks = (1, 2, 3, 4, 5, 15, 16, 17, 33), (3, 5, 7, 9, 11, 13, 31, 33, 101, 301)
+    for width, height, block in some.pairs(widths, heights, blocks):
+        image = np.random.default_rng([width, height]).integers(0, 256, (height, width), np.uint8)
+        got = adaptive_threshold(image, method="gaussian", block_size=block, c=0)
+        assert_same_bits(got, (image > in_single(image, block)).astype(np.uint8) * 255)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -352,27 +343,29 @@ def assert_close(got: Array, expected: Array, tolerance: float, scale: float = 0
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("method", METHODS)
-def test_local_as_scikit_image(backend: str, method: str, mode: str) -> None:
+def test_local_as_scikit_image(backend: str, method: str, mode: str, some: Some) -> None:
     for dtype in dtypes(backend):
         tolerance = 1e-6 if dtype.startswith("f") else 1e-9
-        for shape in ((1, 1), (1, 9), (8, 1), (5, 6), (13, 20)):
+        shapes = ((1, 1), (1, 9), (8, 1), (5, 6), (13, 20))
+        blocks: list[Any] = [3, (5, 1), (1, 7), (3, 9), (31, 5)]
+        for shape, block in some(itertools.product(shapes, blocks), 5, dtype):
             image = picture(dtype, *shape)
-            for block in (3, (5, 1), (1, 7), (3, 9), (31, 5)):
-                got = threshold_local(image, block, method, mode=mode, backend=backend)
-                assert_close(got, scikit("threshold_local", image, block, method, mode=mode), tolerance)
+            got = threshold_local(image, block, method, mode=mode, backend=backend)
+            assert_close(got, scikit("threshold_local", image, block, method, mode=mode), tolerance)
         image = picture(dtype, 12, 11)
-        for cval in (0, 1, 0.25, -3.5, 255, 70000):
+        for cval in some((0, 1, 0.25, -3.5, 255, 70000), 2, dtype):
             args = (5, method, 2.5, mode, None, cval)
             got = threshold_local(image, *args, backend=backend)
             assert_close(got, scikit("threshold_local", image, *args), tolerance)
-        for param in (0, 0.125, 1, 2.5, (0.5, 3)):
+        params: list[Any] = [0, 0.125, 1, 2.5, (0.5, 3)]
+        for param in some(params, 2, dtype):
             if method == "gaussian":
                 got = threshold_local(image, 5, param=param, mode=mode, backend=backend)
                 assert_close(got, scikit("threshold_local", image, 5, param=param, mode=mode), tolerance)
 
 
 @pytest.mark.parametrize("isa", backends.isas())
-def test_quick_comparisons(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quick_comparisons(isa: str, some: Some, monkeypatch: pytest.MonkeyPatch) -> None:
     """In single precision, and from windows of 361 pixels on in double: as the threshold itself, with its last bit."""
     kernels = backends.kernels
     monkeypatch.setattr(backends, "kernels", lambda family, backend: kernels(family, backend, isa))
@@ -380,43 +373,42 @@ def test_quick_comparisons(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pictures += [
         np.repeat([[0, 255]], [half, 40 - half], axis=1).repeat(40, axis=0).astype(np.uint8) for half in (0, 20, 40)
     ]
-    for image in pictures:
-        for window in (1, 3, 15, 19, (19, 17), (19, 21), 45):
-            for k in (0.2, 0, -1.5):
-                for name, find in (("niblack", threshold_niblack), ("sauvola", threshold_sauvola)):
-                    expected = (image > find(image, window, k)).astype(np.uint8) * 255
-                    assert_same_bits(binarize(image, name, window_size=window, k=k), expected)
+    windows, finds = (
+        (1, 3, 15, 19, (19, 17), (19, 21), 45),
+        {"niblack": threshold_niblack, "sauvola": threshold_sauvola},
+    )
+    for image, window, k, name in some.pairs(pictures, windows, (0.2, 0, -1.5), finds):
+        expected = (image > finds[name](image, window, k)).astype(np.uint8) * 255
+        assert_same_bits(binarize(image, name, window_size=window, k=k), expected)
 
 
 @pytest.mark.parametrize("name", ["niblack", "sauvola"])
-def test_deviations_as_scikit_image(backend: str, name: str) -> None:
+def test_deviations_as_scikit_image(backend: str, name: str, some: Some) -> None:
     """The very numbers on integer images."""
     call = {"niblack": threshold_niblack, "sauvola": threshold_sauvola}[name]
     for dtype in dtypes(backend):
-        for shape in ((1, 1), (1, 9), (8, 1), (7, 6), (13, 20), (sized(backend, 5, 150), 37)):
+        shapes = ((1, 1), (1, 9), (8, 1), (7, 6), (13, 20), (sized(backend, 5, 150), 37))
+        windows = (1, 3, (5, 1), (1, 7), (3, 9), (31, 5))
+        for shape, window, k in some.pairs(shapes, windows, (0.2, -0.3, 0), key=dtype):
             image = picture(dtype, *shape)
-            for window in (1, 3, (5, 1), (1, 7), (3, 9), (31, 5)):
-                for k in (0.2, -0.3, 0):
-                    got, expected = call(image, window, k, backend=backend), scikit(call.__name__, image, window, k)
-                    if dtype.startswith("u"):
-                        np.testing.assert_array_equal(got, expected)
-                    else:
-                        assert_close(got, expected, 1e-6)
+            got, expected = call(image, window, k, backend=backend), scikit(call.__name__, image, window, k)
+            if dtype.startswith("u"):
+                np.testing.assert_array_equal(got, expected)
+            else:
+                assert_close(got, expected, 1e-6)
     image = picture("uint8", 13, 20)
     got = threshold_sauvola(image, 5, 0.3, 99.5, backend=backend)
     np.testing.assert_array_equal(got, scikit("threshold_sauvola", image, 5, 0.3, 99.5))
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
-def test_photographs_as_scikit_image(name: str) -> None:
+def test_photographs_as_scikit_image(name: str, some: Some) -> None:
     image = photograph(name)
-    for seen in (image, image.astype(np.uint16) * 257):
-        for window in (15, (25, 101)):
-            for call in (threshold_niblack, threshold_sauvola):
-                np.testing.assert_array_equal(call(seen, window), scikit(call.__name__, seen, window))
-    for seen in (image / 255, (image / 255).astype(np.float32)):
-        for call in (threshold_niblack, threshold_sauvola):
-            assert_close(call(seen, 25), scikit(call.__name__, seen, 25), 1e-6)
+    calls = (threshold_niblack, threshold_sauvola)
+    for seen, window, call in some.pairs((image, image.astype(np.uint16) * 257), (15, (25, 101)), calls):
+        np.testing.assert_array_equal(call(seen, window), scikit(call.__name__, seen, window))
+    for seen, call in some(itertools.product((image / 255, (image / 255).astype(np.float32)), calls), 2):
+        assert_close(call(seen, 25), scikit(call.__name__, seen, 25), 1e-6)
     for method in METHODS:
         got = threshold_local(image, 35, method, 10)
         assert_close(got, scikit("threshold_local", image, 35, method, 10), 1e-9)
@@ -546,14 +538,14 @@ NUMBERS: dict[str, list[tuple[float, ...]]] = {
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-def test_by_plain_loops(backend: str, name: str) -> None:
+def test_by_plain_loops(backend: str, name: str, some: Some) -> None:
     """Windows odd, even, and larger than the picture, which is cut out of them at its edges."""
     call = getattr(_windows, f"threshold_{name}")
     for dtype in dtypes(backend):
         image = picture(dtype, 7, 9)
         # In windows of one float nothing deviates, but for the rounding of sliding sums, and that is nobody's measure.
         single = [(1, 1)] if name != "wolf" or dtype.startswith("u") else []
-        for rows, columns in (*single, (2, 2), (3, 3), (4, 3), (1, 6), (5, 2), (20, 31)):
+        for rows, columns in some((*single, (2, 2), (3, 3), (4, 3), (1, 6), (5, 2), (20, 31)), 3, dtype):
             for numbers in NUMBERS[name]:
                 got = call(image, (rows, columns), *numbers, backend=backend)
                 # The root of a difference: a deviation near zero has fewer digits.
@@ -632,9 +624,9 @@ def test_a_sum_in_32_bits_holds_white(backend: str) -> None:
 
 
 @each_name
-def test_the_same_bits_on_every_backend(backend: str, name: str) -> None:
+def test_the_same_bits_on_every_backend(backend: str, name: str, some: Some) -> None:
     for dtype in dtypes(backend, name):
-        for shape in ((1, 1), (1, 10), (10, 1), (3, 4), (17, 33), (2, 530), (130, 5)):
+        for shape in some(((1, 1), (1, 10), (10, 1), (3, 4), (17, 33), (2, 530), (130, 5)), 3, dtype):
             got = CALLS[name](picture(dtype, *shape), backend=backend)
             if backend == "python":
                 assert_same_bits(got, CALLS[name](picture(dtype, *shape), backend="cython"))
@@ -644,12 +636,12 @@ def test_the_same_bits_on_every_backend(backend: str, name: str) -> None:
 
 @pytest.mark.usefixtures("many_tickets")
 @each_name
-def test_threads(backend: str, name: str) -> None:
+def test_threads(backend: str, name: str, some: Some) -> None:
     """Many pieces of rows, each a ticket; the last one short."""
     for dtype in dtypes(backend, name)[-2:]:
         shape = (64 * 5 + 7, 3)
         image = picture(dtype, *shape)
-        for threads in (1, 2, 3, 4, 5):
+        for threads in some((1, 2, 3, 4, 5), 2, dtype):
             got = CALLS[name](image, backend=backend, threads=at_most(backend, threads))
             assert_same_bits(got, by_python(name, dtype, *shape))
     # Where a piece is two windows high.
@@ -657,7 +649,7 @@ def test_threads(backend: str, name: str) -> None:
     image = picture(dtype, 700, 2)
     how: Any = {"block_size": 75} if name.startswith(("adaptive", "local")) else {"window_size": 75}
     alone = CALLS[name](image, backend="cython", threads=1, **how)
-    for threads in (1, 2, 5):
+    for threads in some((1, 2, 5), 2):
         assert_same_bits(CALLS[name](image, backend=backend, threads=at_most(backend, threads), **how), alone)
 
 
