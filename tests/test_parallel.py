@@ -1026,3 +1026,25 @@ def test_bad_arguments_are_errors_even_where_there_is_nothing_to_do(call: Callab
         call(threads=0)
     with pytest.raises(TypeError, match="executor: got int"):
         call(executor=3)
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["own", "executor"])
+def test_an_error_waits_for_workers_that_still_write(own: bool) -> None:
+    """What a worker has begun it finishes, and until then nobody hears of the caller's error."""
+    caller, begun = threading.current_thread(), threading.Event()
+    written = []
+
+    def door(tickets: Tickets, most: int, release: bool) -> bool:
+        if threading.current_thread() is caller:
+            assert begun.wait(60)
+            raise BrokenError
+        for first, _ in tickets:
+            begun.set()
+            time.sleep(0.2)
+            written.append(first)
+        return False
+
+    with ThreadPoolExecutor(1) as pool:
+        with pytest.raises(BrokenError):
+            parallel.run(RELEASES, door, units=9, grain=1, pause=1, threads=2, executor=None if own else pool)
+        assert written == [0]

@@ -25,6 +25,7 @@ from judge import assert_same_bits
 from selection import Some
 
 from gilfree import backends, primes, use
+from gilfree._tickets import Tickets
 from gilfree.primes import (
     count_primes,
     factorint,
@@ -1308,3 +1309,48 @@ def test_ranks_out_of_range() -> None:
             nth_prime(bad)
     assert nth_prime(np.uint8(25)) == nth_prime(Index()) + 56 == 97
     assert type(nth_prime(np.int64(5))) is int
+
+
+# --- where one arithmetic ends and another begins ---------------------------------------------------------------------
+
+# Primes in the 2**15 numbers below and from each border on, counted with python-flint 0.8.
+BESIDE_BORDERS = {
+    2**32: (1492, 1494),
+    2**48: (1004, 1018),
+    2**52: (884, 905),
+    2**58: (797, 796),
+    2**63: (737, 765),
+    2**64 - 2**55: (757, 706),
+    2**64 - 2**54: (719, 706),
+    2**64 - 2**53: (747, 722),
+}
+
+
+@pytest.mark.parametrize("isa", backends.isas())
+@pytest.mark.parametrize("border", BESIDE_BORDERS, ids=str)
+def test_primes_beside_borders(border: int, isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many primes that residues come to the ends of the room that an arithmetic has: one in a hundred does."""
+    kernels = backends.kernels
+    monkeypatch.setattr(backends, "kernels", lambda family, backend: kernels(family, backend, isa))
+    numbers = np.arange(2**15, dtype=np.uint64)
+    below, above = (np.uint64(first) + numbers for first in (border - 2**15, border))
+    found = is_prime(below, backend="cython").sum(), is_prime(above, backend="cython").sum()
+    assert found == BESIDE_BORDERS[border]
+
+
+def test_multiples_of_large_primes_beside_the_first_number(backend: str) -> None:
+    """A row that begins beside a multiple of p: low / p, in doubles, is a whole number that may be one too low."""
+    mark = backends.kernels("primes", backend).mark
+    release = backends.BACKENDS[backend].releases
+    length = 2**17  # bytes: p has more than 16 multiples in so many, or fewer
+    for p in (245771, 2**31 - 1):
+        for near in (2**57, 2**62, 2**64 - 2**24):
+            low = near // p * p
+            for first in range(low // 30 - 1, low // 30 + 3):
+                row = np.full(length, 0xFF, np.uint8)
+                mark(first, length, np.array([p], np.uint64), row, Tickets(1, 1), -1, release)
+                expected = np.full(length, 0xFF, np.uint8)
+                for multiple in range(max(p * p, -(-30 * first // p) * p), 30 * (first + length), p):
+                    if math.gcd(multiple, 30) == 1:
+                        expected[multiple // 30 - first] &= 0xFF ^ 1 << primes.WHEEL.index(multiple % 30)
+                np.testing.assert_array_equal(row, expected)

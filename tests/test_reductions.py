@@ -767,3 +767,14 @@ def test_small_arrays_of_nothing_refused(name: str) -> None:
 def test_namesake_builtins_are_not_hidden() -> None:
     """The family's names are NumPy's, and so are Python's: nothing here may shadow them for a user of ``gilfree``."""
     assert not set(reductions.__all__) & set(gilfree.__all__)
+
+
+@pytest.mark.parametrize("dtype", ["f", "d"])
+def test_the_first_of_two_zeros_wins_across_blocks(backend: str, dtype: str) -> None:
+    """As NumPy has it: zeros of both signs are equal, and the one that comes first is the answer."""
+    for signs in ((0.0, -0.0), (-0.0, 0.0)):
+        x = np.ones(2 * 16384, dtype)
+        x[[5, 16384 + 7]] = signs
+        assert reductions.argmin(x, backend=backend) == 5
+        assert reductions.argmax(-x, backend=backend) == 5
+        assert reductions.argmin(x[::-1], backend=backend) == 16384 - 8

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gilfree import backends
 from gilfree._tickets import Tickets
 
 MOST = 2**62
@@ -135,3 +136,33 @@ def test_step_out_of_bounds(step: int) -> None:
 def test_bounds_are_integers(bounds: tuple[Any, ...]) -> None:
     with pytest.raises(TypeError):
         Tickets(*bounds)
+
+
+@pytest.mark.parametrize("family", ["pixels", "primes"])
+def test_compiled_loops_take_each_chunk_once(family: str) -> None:
+    """Without the GIL, as fast as processors can: every module has the atomic addition built into loops of its own."""
+    if backends.missing("cython"):
+        pytest.skip(str(backends.missing("cython")))
+    size = 2**19
+    tickets = Tickets(size, 1)
+    kernels = backends.kernels(family, "cython")
+    begin = threading.Barrier(4)
+    counts = np.zeros((4, 256), np.uint64)
+    sums = np.zeros((4, 1), np.int64)
+    pixels, ones = np.zeros(size, np.uint8), np.ones(size, np.uint32)
+
+    def work(number: int) -> None:
+        begin.wait()
+        if family == "pixels":  # counts each pixel that it takes
+            kernels.histogram(pixels, counts[number], tickets, -1, True)
+        else:  # adds one for each leaf that it takes
+            leaves = ones, ones.view(np.int32), np.ones(2310, np.uint16)
+            kernels.ordinary_leaves(1, *leaves, sums[number], tickets, -1, True)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert tickets.left == 0
+    assert counts.sum() + sums.sum() == size

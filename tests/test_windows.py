@@ -1020,3 +1020,13 @@ def test_wrong_arguments_come_before_any_work(monkeypatch: pytest.MonkeyPatch) -
         for how in ({"backend": "fortran"}, {"threads": 0}, {"executor": 3}, {"out": 3}):
             with pytest.raises((TypeError, ValueError), match=f"{next(iter(how))}: got"):
                 call(IMAGE, **how)
+
+
+@pytest.mark.parametrize("side", [127, 129, 131, 255, 257])
+def test_a_column_of_white_of_any_height(backend: str, side: int) -> None:
+    """The mean of nothing but white is white, however wide the sums of columns are: it is above white less one only."""
+    for shape in ((300, 1), (1, 300), (side, 3)):
+        white = np.full(shape, 255, np.uint8)
+        for c, expected in ((0, 0), (1, 255)):
+            got = adaptive_threshold(white, block_size=side, c=c, backend=backend)
+            assert_same_bits(got, np.full(shape, expected, np.uint8))
