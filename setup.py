@@ -87,6 +87,7 @@ def isas() -> tuple[str, ...]:
 def native_isa() -> str:
     """The best instruction set that this machine runs, as gcc and clang tell it by the macros they define."""
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+    require(compiler)
     asked = subprocess.run(
         [*compiler, "-march=native", "-dM", "-E", "-x", "c", os.devnull], capture_output=True, text=True, check=False
     )
@@ -138,10 +139,7 @@ class Build(build_ext):
     def build_extensions(self) -> None:
         """See that there is a compiler, then build side by side."""
         if self.compiler.compiler_type != "msvc":
-            if missing := lacking(self.compiler.compiler_so):
-                sys.exit(
-                    f"gilfree is compiled from C, and {missing}. Install that, or a wheel, which needs no compiler."
-                )
+            require(self.compiler.compiler_so)
             if shutil.which("ccache") and Path(self.compiler.compiler_so[0]).name != "ccache":
                 self.compiler.set_executable("compiler_so", ["ccache", *self.compiler.compiler_so])
         super().build_extensions()
@@ -190,6 +188,12 @@ def translate(source: Path, c_file: Path, module: str) -> None:
     directives = [f"-X{name}={value}" for name, value in DIRECTIVES.items()]
     words = ["--module-name", module, "-I", str(SOURCES), "-o", str(c_file), *directives, str(source)]
     subprocess.run([sys.executable, "-m", "cython", *words], check=True)
+
+
+def require(compiler: list[str]) -> None:
+    """End with a sentence where something is missing to compile with, before anything is begun."""
+    if missing := lacking(compiler):
+        sys.exit(f"gilfree is compiled from C, and {missing}. Install that, or a wheel, which needs no compiler.")
 
 
 def lacking(compiler: list[str]) -> str | None:
