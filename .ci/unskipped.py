@@ -1,14 +1,27 @@
-"""Read the JUnit files of all runs: count, and fail if a test was skipped in every run in which it appears.
+"""Read the JUnit files of all runs: count, and fail if a test was skipped in every run, or was so on one backend.
+
+Cases are not told apart: which of them the short suite chooses depends on what there is to choose from.
 
 python .ci/unskipped.py FOLDER     (last line: passed failed skipped, as three numbers)
 """
 
+import re
 import sys
 from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 Seen = dict[tuple[str, str], list[str]]
+
+
+BACKEND = re.compile(r"numba-parallel|numba-held|numba|cython-held|cython|python")
+
+
+def test_of(case: ET.Element) -> tuple[str, str]:
+    """The test that a case belongs to, with its backend where it has one."""
+    name, bracket, parameters = case.get("name", "").partition("[")
+    backend = BACKEND.search(parameters) if bracket else None
+    return case.get("classname", ""), f"{name}[{backend[0]}]" if backend else name
 
 
 def outcome(case: ET.Element) -> str:
@@ -29,7 +42,7 @@ def read(folder: Path) -> tuple[Counter[str], Seen, dict[tuple[str, str], str]]:
     reasons: dict[tuple[str, str], str] = {}
     for file in sorted(folder.glob("*.xml")):
         for case in ET.parse(file).iter("testcase"):  # noqa: S314 - written by our own pytest a moment ago
-            test = case.get("classname", ""), case.get("name", "")
+            test = test_of(case)
             result = outcome(case)
             counts[result] += 1
             seen.setdefault(test, []).append(result)
