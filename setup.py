@@ -156,13 +156,14 @@ class Build(build_ext):
         extension.extra_compile_args = FLAGS[compiler] + ISAS.get(isa, ISAS["baseline"])[compiler]
         extension.include_dirs = [str(SOURCES)]  # for the headers beside the sources
         target = Path(self.get_ext_fullpath(extension.name))
-        kept = Path("build", "compiled", sysconfig.get_platform(), target.name)
-        kept = kept.with_name(f"{extension.name}{target.name.removeprefix(extension.name.rpartition('.')[2])}")
+        suffix = target.name.removeprefix(extension.name.rpartition(".")[2])
+        kept = Path("build", "compiled", sysconfig.get_platform(), extension.name + suffix)
         made_of = kept.with_name(kept.name + ".made-of")
         recipe = self._recipe(extension, source)
         if self.force or not kept.exists() or not made_of.exists() or made_of.read_text() != recipe:
             c_file = Path("build", "cython", extension.name, source.with_suffix(".c").name)
             translate(source, c_file, extension.name)
+            made_of.unlink(missing_ok=True)  # or it would vouch for another module if this is interrupted
             extension.sources = [str(c_file)]
             super().build_extension(extension)
             kept.parent.mkdir(parents=True, exist_ok=True)
