@@ -847,6 +847,7 @@ def test_workers_end_before_the_interpreter(how: str) -> None:
     assert done.stdout.split() == ["True", "True", "400000.0", "400000.0"][: 4 if how else 3]
 
 
+@pytest.mark.thread_unsafe(reason="it keeps all workers, which others would wait for")
 def test_more_jobs_than_workers() -> None:
     """A worker that is done looks for what was left, and a job that nobody began is called off."""
     begun, free = threading.Semaphore(0), threading.Event()

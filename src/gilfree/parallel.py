@@ -243,7 +243,8 @@ def _hire(count: int) -> None:
 def _ask(job: _Job, tickets: "Tickets | None" = None) -> None:
     """Leave a job to the first worker that has time for it, and can have the GIL when the first ticket is taken."""
     _jobs.append(job)
-    for bell in reversed(_idle):
+    # A copy: going through the list itself would end early if another thread took a bell from it meanwhile.
+    for bell in _idle[::-1]:
         if bell.ring(tickets):
             return
     # All are at work, or on their way to look for more.
