@@ -52,6 +52,9 @@ FLAGS = {
     "unix": ["-O3", "-ffp-contract=off", "-fno-math-errno", "-g0"],
     "msvc": ["/O2", "/fp:precise"],
 }
+# Family → more of them. Loops over columns are not made twice for what is the same in all their rounds: 42 s to compile
+# become 34, and the loops take the same time. Histograms of 16 bits would take 1.3 times as long.
+MORE_FLAGS = {"reductions": {"unix": ["-fno-unswitch-loops"], "msvc": []}}
 
 DIRECTIVES = {
     "language_level": 3,
@@ -152,8 +155,9 @@ class Build(build_ext):
         """
         compiler = "msvc" if self.compiler.compiler_type == "msvc" else "unix"
         source = Path(extension.sources[0])
-        isa = extension.name.rpartition("_cython_")[2]
-        extension.extra_compile_args = FLAGS[compiler] + ISAS.get(isa, ISAS["baseline"])[compiler]
+        package, _, isa = extension.name.rpartition("._cython_")
+        more = MORE_FLAGS.get(package.removeprefix("gilfree."), {}).get(compiler, [])
+        extension.extra_compile_args = FLAGS[compiler] + ISAS.get(isa, ISAS["baseline"])[compiler] + more
         extension.include_dirs = [str(SOURCES)]  # for the headers beside the sources
         target = Path(self.get_ext_fullpath(extension.name))
         suffix = target.name.removeprefix(extension.name.rpartition(".")[2])

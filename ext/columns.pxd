@@ -312,16 +312,24 @@ cdef inline void variance_columns(
     cdef double *means = near + LANES * NARROW
     cdef double *squares = means + BLOCKS * NARROW
     cdef const number *part
+    cdef const double *about
+    cdef double *sums
     cdef int64_t first, some, block, m, j, blocks = (n + BLOCK - 1) // BLOCK
     for first in range((count + NARROW - 1) // NARROW):
         some = min(count - first * NARROW, <int64_t> NARROW)
         for block in range(blocks):
             part = <const number *> (<const char *> (x + first * NARROW) + block * BLOCK * stride)
             m = min(n - block * BLOCK, <int64_t> BLOCK)
-            _add_block_columns(part, stride, m, some, near, NULL, means + block * NARROW)
-            for j in range(some):
-                means[block * NARROW + j] = means[block * NARROW + j] / <double> m
-            _add_block_columns(part, stride, m, some, near, means + block * NARROW, squares + block * NARROW)
+            about = NULL
+            sums = means + block * NARROW
+            while True:     # twice, in one place: each place compiles the loops anew
+                _add_block_columns(part, stride, m, some, near, about, sums)
+                if about != NULL:
+                    break
+                about = sums
+                for j in range(some):
+                    sums[j] = sums[j] / <double> m
+                sums = squares + block * NARROW
         for j in range(some):
             for block in range(blocks):
                 moments[2 * block] = means[block * NARROW + j]

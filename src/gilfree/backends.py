@@ -197,7 +197,8 @@ class NumbaDoors:
         label = f"{name}_{self._backend.name.replace('-', '_')}"
         copy = types.FunctionType(loop.__code__, loop.__globals__, label)
         copy.__qualname__ = label
-        compiled = self._module.numba.njit(copy, cache=True, error_model="numpy", **self._backend.options)
+        njit = self._module.numba.njit
+        compiled = njit(copy, cache=True, error_model="numpy", no_cfunc_wrapper=True, **self._backend.options)
 
         prepare = getattr(self._module, "prepare", None)
 

@@ -1,6 +1,7 @@
 """Grey, histogram, threshold and hysteresis for Numba, each loop compiled with the GIL, without it, and with prange."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -8,10 +9,14 @@ import numpy as np
 from numba import njit, prange
 from numba.extending import overload
 
+# For functions that compiled code alone calls: what would let Python and C call them takes a third of the compiling.
+inner: Callable[..., Any] = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
 RED, GREEN, BLUE = np.uint32(9798), np.uint32(19235), np.uint32(3735)  # OpenCV's luma weights times 2**15
 HALF, SHIFT = np.uint32(2**14), np.uint32(15)
 
-RUN = 2**18  # pixels a step of prange: a step may fill a table of its own, up to 65 536 counters long
+RUN = 2**18  # pixels a step of prange
+SHARES = 32  # steps of prange where each fills a table of its own, of up to 65 536 counters
 
 
 def grayscale(image: Any, out: Any, backwards: bool, first: int, last: int) -> None:
@@ -21,7 +26,7 @@ def grayscale(image: Any, out: Any, backwards: bool, first: int, last: int) -> N
         _grayscale_run(image[begin:end].reshape(-1), image.shape[1], out[begin:end], backwards)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _grayscale_run(image: Any, channels: int, out: Any, backwards: bool) -> None:
     # The stride as a constant: LLVM vectorises it, and is four times as fast as with image[i, 0].
     if channels == 3 and not backwards:
@@ -89,29 +94,45 @@ def threshold(
 
 
 def histogram(image: Any, counts: Any, first: int, last: int) -> None:
-    tally = np.zeros_like(counts)
-    for run in prange((last - first + RUN - 1) // RUN):
-        begin = first + run * RUN
-        tally += _count_levels(image[begin : min(begin + RUN, last)], len(counts))
-    counts += tally
+    # Tables of steps, not a reduction of prange over arrays: that takes Numba two seconds more to compile.
+    length = _share(last - first)
+    tables = np.zeros(((last - first + length - 1) // length, len(counts)), np.uint64)
+    for share in prange(len(tables)):
+        begin = first + share * length
+        _count_levels(image[begin : min(begin + length, last)], tables[share])
+    _add_tables(tables, counts)
 
 
-@njit(nogil=True, error_model="numpy")
-def _count_levels(image: Any, levels: int) -> Any:
-    counts = np.zeros(levels, np.uint64)
+@inner
+def _share(pixels: int) -> int:
+    """Pixels a step: as many as a run has, or more where there would be too many tables."""
+    return max(RUN, (pixels + SHARES - 1) // SHARES)
+
+
+@inner
+def _add_tables(tables: Any, counts: Any) -> None:
+    for share in range(len(tables)):
+        for i in range(len(counts)):
+            counts[i] += tables[share, i]
+
+
+@inner
+def _count_levels(image: Any, counts: Any) -> None:
     for level in image:
         counts[level] += np.uint64(1)
-    return counts
 
 
 def grayscale_histogram(image: Any, out: Any, counts: Any, first: int, last: int) -> None:
-    tally = np.zeros_like(counts)
-    for run in prange((last - first + RUN - 1) // RUN):
-        begin = first + run * RUN
-        end = min(begin + RUN, last)
-        _grayscale_run(image[begin:end].reshape(-1), image.shape[1], out[begin:end], False)
-        tally += _count_levels(out[begin:end], len(counts))
-    counts += tally
+    length = _share(last - first)
+    tables = np.zeros(((last - first + length - 1) // length, len(counts)), np.uint64)
+    for share in prange(len(tables)):
+        end = min(first + (share + 1) * length, last)
+        # Grey of a run is counted while it is still in the cache.
+        for begin in range(first + share * length, end, RUN):
+            past = min(begin + RUN, end)
+            _grayscale_run(image[begin:past].reshape(-1), image.shape[1], out[begin:past], False)
+            _count_levels(out[begin:past], tables[share])
+    _add_tables(tables, counts)
 
 
 def binarize(images: Any, out: Any, limits: Any, colours: Any, first: int, last: int) -> None:
@@ -144,7 +165,7 @@ def extent(image: Any, bounds: Any, first: int, last: int) -> None:
         bounds[0], bounds[1] = low, high
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _extent_of(image: Any) -> Any:
     """Lowest and highest pixel, and how many of 16 lanes met a NaN."""
     low, high = np.full(16, image[0]), np.full(16, image[0])
@@ -164,18 +185,18 @@ def _extent_of(image: Any) -> Any:
 
 
 def histogram_real(image: Any, edges: Any, counts: Any, first: int, last: int) -> None:
-    tally = np.zeros_like(counts)
-    for run in prange((last - first + RUN - 1) // RUN):
-        begin = first + run * RUN
-        tally += _count_bins(image[begin : min(begin + RUN, last)], edges)
-    counts += tally
+    length = _share(last - first)
+    tables = np.zeros(((last - first + length - 1) // length, len(counts)), np.uint64)
+    for share in prange(len(tables)):
+        begin = first + share * length
+        _count_bins(image[begin : min(begin + length, last)], edges, tables[share])
+    _add_tables(tables, counts)
 
 
-@njit(nogil=True, error_model="numpy")
-def _count_bins(image: Any, edges: Any) -> Any:
+@inner
+def _count_bins(image: Any, edges: Any, counts: Any) -> None:
     """The bins are equally wide, so a product guesses the bin and the edges correct it."""
     bins = len(edges) - 1
-    counts = np.zeros(bins, np.uint64)
     origin = np.float64(edges[0])
     scale = bins / (np.float64(edges[bins]) - origin)
     for value in image:
@@ -186,7 +207,6 @@ def _count_bins(image: Any, edges: Any) -> Any:
         while i < bins - 1 and value >= edges[i + 1]:
             i += 1
         counts[i] += np.uint64(1)
-    return counts
 
 
 # --- histograms of many pictures, and sums by side -------------------------------------------------------------------
@@ -194,7 +214,7 @@ def _count_bins(image: Any, edges: Any) -> Any:
 
 def histograms(images: Any, counts: Any, first: int, last: int) -> None:
     for i in prange(first, last):
-        counts[i] += _count_levels(images[i], counts.shape[1])
+        _count_levels(images[i], counts[i])
 
 
 def extents(images: Any, bounds: Any, first: int, last: int) -> None:
@@ -206,7 +226,7 @@ def extents(images: Any, bounds: Any, first: int, last: int) -> None:
 
 def histograms_real(images: Any, edges: Any, counts: Any, first: int, last: int) -> None:
     for i in prange(first, last):
-        counts[i] += _count_bins(images[i], edges[i])
+        _count_bins(images[i], edges[i], counts[i])
 
 
 PART, LANES = 16384, 32
@@ -220,7 +240,7 @@ def sums_below(images: Any, which: Any, low: Any, limit: Any, sums: Any, counts:
         sums[k, part], counts[k, part] = _sum_part(image, low[k], limit[k])
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _sum_part(image: Any, low: Any, limit: float) -> Any:
     """Lane by lane, and the lanes joined in pairs; a NaN is not above anything."""
     sums, counts = np.zeros(LANES), np.zeros(LANES)
@@ -250,7 +270,7 @@ def smooth(values: Any, state: Any, first: int, last: int) -> None:
             state[row, 0] -= 1
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _smooth_once(numbers: Any) -> int:
     n = len(numbers)
     one = two = np.float64(numbers[0])  # the number at i - 2, and at i - 1, as they were
@@ -273,7 +293,7 @@ def best_splits(w: Any, s: Any, fewer: Any, best: Any, place: Any, first: int, l
         _best_splits(w, s, fewer, best, place)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _best_splits(w: Any, s: Any, fewer: Any, best: Any, place: Any) -> None:
     """Of every second i first: the best j grows with i, so they narrow the search for those between."""
     rows = len(best)
@@ -324,7 +344,7 @@ def find_runs(
         _runs_of(image[line * width : (line + 1) * width], least, seed, begins[line], runs, parents, seeds)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _runs_of(pixels: Any, least: Any, seed: Any, begin: int, runs: Any, parents: Any, seeds: Any) -> None:
     run, inside = begin - 1, False
     for i in range(len(pixels)):
@@ -358,7 +378,7 @@ def unite_runs(
         _unite_band(begins, runs, parents, seeds, shape, width, band, flat, unit)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _unite_band(
     begins: Any, runs: Any, parents: Any, seeds: Any, shape: Any, width: int, band: int, flat: bool, unit: int
 ) -> None:
@@ -390,7 +410,7 @@ def unite_bands(
         _unite_pairs(begins, runs, parents, seeds, shape, width, band, flat, first, last)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _unite_pairs(
     begins: Any,
     runs: Any,
@@ -410,7 +430,7 @@ def _unite_pairs(
             _unite_lines(begins, runs, parents, seeds, line - slab, line, width, flat)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _unite_lines(
     begins: Any, runs: Any, parents: Any, seeds: Any, before: int, line: int, width: int, flat: bool
 ) -> None:
@@ -429,7 +449,7 @@ def _unite_lines(
             b += 1
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _unite(parents: Any, seeds: Any, a: int, b: int) -> None:
     """Each step towards a root shortens the way for the next one."""
     while parents[a] != a:
@@ -451,7 +471,7 @@ def paint_runs(begins: Any, runs: Any, parents: Any, seeds: Any, width: int, out
         _paint_line(out[line * width : (line + 1) * width], begins[line], begins[line + 1], runs, parents, seeds)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _paint_line(target: Any, begin: int, end: int, runs: Any, parents: Any, seeds: Any) -> None:
     target[:] = 0
     for run in range(begin, end):
@@ -519,7 +539,7 @@ def windows(
             extremes[picture, 1] = min(extremes[picture, 1], found[unit, 1])
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _windows_piece(
     image: Any,
     thresholds: Any,
@@ -582,7 +602,7 @@ def _windows_piece(
     return widest, least
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _slide_rows(enters: Any, leaves: Any, comes: bool, goes: bool, total: Any, squares: Any, deviates: bool) -> None:
     """A row comes into the window of every column, another leaves."""
     if comes and goes:
@@ -602,7 +622,7 @@ def _slide_rows(enters: Any, leaves: Any, comes: bool, goes: bool, total: Any, s
             squares[x] -= np.float64(leaves[x]) * np.float64(leaves[x])
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _pad(line: Any, columns: Any, before: int, width: int, length: int) -> None:
     """Fill the columns beyond the edges from those that the border's rule names; a negative one is empty."""
     for x in range(before):
@@ -611,7 +631,7 @@ def _pad(line: Any, columns: Any, before: int, width: int, length: int) -> None:
         line[x] = line[before + columns[x]] if columns[x] >= 0 else 0
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _slide_columns(line: Any, wide: int, around: Any) -> None:
     total = 0.0
     for x in range(1, wide):
@@ -622,7 +642,7 @@ def _slide_columns(line: Any, wide: int, around: Any) -> None:
         around[x] = total
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _compare_with_mean(pixels: Any, around: Any, numbers: Any, target: Any, white: int, black: int) -> None:
     """OpenCV's: vectors of eight multiply in single precision, what is left of a row in double."""
     scale, delta = numbers[0], numbers[1]
@@ -636,7 +656,7 @@ def _compare_with_mean(pixels: Any, around: Any, numbers: Any, target: Any, whit
         target[x] = white if pixels[x] > mean_of - delta else black
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _thresholds_of(
     rule: int,
     numbers: Any,
@@ -678,7 +698,7 @@ def _thresholds_of(
 SERIES = tuple(1 / math.factorial(i) for i in range(14))  # of e**x
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _exponential(x: float) -> float:
     """e**x for x <= 0, the same bits everywhere: libraries differ in the last one. See ext/windows.pxd."""
     x = x if x > -700.0 else -700.0
@@ -726,7 +746,7 @@ def weighted(
         )
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _weighted_piece(
     image: Any,
     thresholds: Any,
@@ -761,7 +781,7 @@ def _weighted_piece(
                 thresholds[row, x] = limit
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _weigh_rows(source: Any, rows: Any, weights: Any, sums: Any) -> None:
     radius = len(weights) - 1
     middle = source[rows[radius]]
@@ -773,7 +793,7 @@ def _weigh_rows(source: Any, rows: Any, weights: Any, sums: Any) -> None:
             sums[x] += (_as(sums, above[x]) + _as(sums, below[x])) * weight
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _weigh_columns(row: Any, weights: Any, sums: Any) -> None:
     radius = len(weights) - 1
     middle = row[radius:]

@@ -3,6 +3,7 @@
 In Numba a signed and an unsigned 64-bit integer make a float64 together, so every constant here says ``u64``.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -12,6 +13,9 @@ from numba import njit, prange, types
 from numba.extending import intrinsic
 
 from gilfree._tickets import Tickets
+
+# For functions that compiled code alone calls: what would let Python and C call them takes a third of the compiling.
+inner: Callable[..., Any] = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 u64 = np.uint64
 ZERO, ONE, TWO, FOUR, EIGHT = u64(0), u64(1), u64(2), u64(4), u64(8)
@@ -27,7 +31,7 @@ def is_prime(n: Any, out: Any, first: int, last: int) -> None:
         out[i] = _is_prime(n[i])
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _is_prime(n: Any) -> bool:
     if n % TWO == ZERO:
         return bool(n == TWO)
@@ -39,7 +43,7 @@ def _is_prime(n: Any) -> bool:
     return _strong_base_2(n) and not _is_square(n) and _extra_strong_lucas(n)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _strong_base_2(n: Any) -> bool:
     """Whether 2**d == 1 or 2**(d * 2**r) == -1 modulo n, where n - 1 == d * 2**s and 0 <= r < s."""
     inv, one = _inverse(n), _montgomery_one(n)
@@ -59,7 +63,7 @@ def _strong_base_2(n: Any) -> bool:
     return False
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _extra_strong_lucas(n: Any) -> bool:
     """Whether n, odd and no square, passes the extra strong Lucas test (Grantham, 2001) with the least P > 2."""
     inv, one = _inverse(n), _montgomery_one(n)
@@ -91,7 +95,7 @@ def _extra_strong_lucas(n: Any) -> bool:
     return False
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _jacobi(a: Any, n: Any) -> int:
     """Jacobi symbol (a / n) for odd n."""
     symbol = 1
@@ -107,13 +111,13 @@ def _jacobi(a: Any, n: Any) -> int:
     return symbol if n == ONE else 0
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _is_square(n: Any) -> bool:
     root = u64(np.sqrt(np.float64(n)))  # within one of the integer root
     return bool(root * root == n or (root - ONE) * (root - ONE) == n or (root + ONE) * (root + ONE) == n)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _odd_part(n: Any) -> tuple[Any, int]:
     s = 0
     while n % TWO == ZERO:
@@ -122,7 +126,7 @@ def _odd_part(n: Any) -> tuple[Any, int]:
     return n, s
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _top_bit(n: Any) -> int:
     bit = 63
     while n >> u64(bit) == ZERO:
@@ -138,7 +142,7 @@ def adjacent_prime(n: Any, forward: int, out: Any, first: int, last: int) -> Non
         out[i] = _next_prime(n[i]) if forward else _previous_prime(n[i])
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _next_prime(n: Any) -> Any:
     if n < TWO:
         return TWO
@@ -150,7 +154,7 @@ def _next_prime(n: Any) -> Any:
     return n
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _previous_prime(n: Any) -> Any:
     if n <= u64(3):
         return TWO if n == u64(3) else ZERO
@@ -165,7 +169,7 @@ def factor(n: Any, out: Any, first: int, last: int) -> None:
         _factor(n[i], out[64 * i : 64 * i + 64])
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _factor(n: Any, out: Any) -> None:
     """Prime factors ascending, then zeros: small ones by trial division, the others by rho from a stack of divisors."""
     out[:] = ZERO
@@ -206,7 +210,7 @@ def _factor(n: Any, out: Any) -> None:
             left += 2
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _divisor(n: Any) -> Any:
     """A divisor of an odd composite n, neither 1 nor n: Pollard's rho, 128 steps to a greatest common divisor.
 
@@ -246,7 +250,7 @@ def _divisor(n: Any) -> Any:
         c += ONE
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _common_divisor(a: Any, b: Any) -> Any:
     while b != ZERO:
         a, b = b, a % b
@@ -270,7 +274,7 @@ def _wide_product(typing: Any, a: Any, b: Any) -> Any:
 _high: Any = intrinsic(_wide_product)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _inverse(n: Any) -> Any:
     x = n
     for _ in range(5):
@@ -278,22 +282,22 @@ def _inverse(n: Any) -> Any:
     return x
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _montgomery_one(n: Any) -> Any:
     return (ZERO - n) % n
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _multiply(a: Any, b: Any, n: Any, inv: Any) -> Any:
     return _subtract(_high(a, b), _high(a * b * inv, n), n)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _add(a: Any, b: Any, n: Any) -> Any:
     return _subtract(a, n - b, n) if b != ZERO else a
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _subtract(a: Any, b: Any, n: Any) -> Any:
     return a - b + n if a < b else a - b
 
@@ -313,7 +317,7 @@ PRESIEVED = np.packbits(
 ).ravel()
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _keep(bits: Any, at: int, length: int, head: int, tail: int, flags: Any) -> int:
     """Clear what lies outside the range, keep the rest and count it."""
     if at == 0:
@@ -345,7 +349,7 @@ def sieve(
         counts[unit] = _keep(bits, at, length, head, tail, flags)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _sieve_segment(bits: Any, start: int, base: Any) -> None:
     """The multiples of p whose cofactors leave the same remainder by 30 are p bytes apart and have the same bit."""
     length = len(bits)
@@ -503,7 +507,7 @@ def hard_leaves(
         sums[k] = _segment_leaves(x, y, low, words, primes, pi, m, signed, pattern, counts[k], weights[k])
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _segment_leaves(
     x: Any, y: Any, low: Any, words: Any, primes: Any, pi: Any, m: Any, signed: Any, pattern: Any, counts: Any,
     weights: Any,
@@ -563,7 +567,7 @@ def _segment_leaves(
     return added
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _laid(low: Any, words: Any, pattern: Any) -> Any:
     sieve, skip = np.empty(words, np.uint64), low // 128
     for i in range(words):
@@ -571,7 +575,7 @@ def _laid(low: Any, words: Any, pattern: Any) -> Any:
     return sieve
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _strike(sieve: Any, low: Any, p: Any) -> Any:
     """How many bits of multiples of p it cleared."""
     multiple = (low // p + 1) * p
@@ -583,7 +587,7 @@ def _strike(sieve: Any, low: Any, p: Any) -> Any:
     return cleared
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _count_up_to(sieve: Any, last: Any, place: Any) -> Any:
     bits = (last + 1) >> 1
     word, here = place
@@ -606,7 +610,7 @@ def _population(typing: Any, word: Any) -> Any:
 _ones: Any = intrinsic(_population)
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _up_to(m: Any, last: Any) -> Any:
     """How many of the sorted m are at most ``last``."""
     low, high = 0, len(m)
@@ -619,7 +623,7 @@ def _up_to(m: Any, last: Any) -> Any:
     return low
 
 
-@njit(nogil=True, error_model="numpy")
+@inner
 def _isqrt(n: Any) -> Any:
     root = np.int64(np.sqrt(np.float64(n)))  # within one of the integer root
     if root * root > n:

@@ -15,7 +15,9 @@ PIECE = 16384
 WORDS = 72
 FRACTION = 1074  # the least double is 2**-1074
 
-compiled: Callable[..., Any] = njit(nogil=True, error_model="numpy")
+compiled: Callable[..., Any] = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True)
+# For functions that compiled code alone calls: what would let Python and C call them takes a third of the compiling.
+inner: Callable[..., Any] = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 # --- what an array looks like to a loop: one signature for each dtype, whatever the axes -----------------------------
@@ -51,7 +53,7 @@ def prepare(*buffers: Any) -> list[Any]:
     return [part for array in arrays for part in _flat(array, kept)] + [strip, partials]
 
 
-@compiled
+@inner
 def _piece(memory: Any, geometry: Any, row: int, piece: int) -> Any:
     """The numbers of a piece of a row: where they lie, or a copy where they do not lie side by side."""
     place, kept, axes = geometry[0], geometry[1], geometry[2]
@@ -122,7 +124,7 @@ def _loop(pattern: Any, chosen: Any) -> types.FunctionType:
 # --- sums and products: lanes within a block, a pairwise tree over blocks --------------------------------------------
 
 
-@compiled
+@inner
 def _add_lanes(lanes: Any) -> Any:
     half = LANES // 2
     while half > 0:
@@ -132,7 +134,7 @@ def _add_lanes(lanes: Any) -> Any:
     return lanes[0]
 
 
-@compiled
+@inner
 def _pairwise(sums: Any, count: int) -> Any:
     while count > 1:
         for i in range(count // 2):
@@ -143,7 +145,7 @@ def _pairwise(sums: Any, count: int) -> Any:
     return sums[0]
 
 
-@compiled
+@inner
 def _sum_block(x: Any, lanes: Any) -> Any:
     rows = len(x) // LANES
     lanes[:] = 0.0
@@ -155,7 +157,7 @@ def _sum_block(x: Any, lanes: Any) -> Any:
     return _add_lanes(lanes)
 
 
-@compiled
+@inner
 def _sum_real(x: Any) -> Any:
     lanes, sums = np.empty(LANES), np.empty(PIECE // BLOCK)
     blocks = (len(x) + BLOCK - 1) // BLOCK
@@ -164,7 +166,7 @@ def _sum_real(x: Any) -> Any:
     return _pairwise(sums, blocks)
 
 
-@compiled
+@inner
 def _sum_integer(x: Any) -> Any:
     total = np.uint64(0)
     for value in x:
@@ -172,7 +174,7 @@ def _sum_integer(x: Any) -> Any:
     return total
 
 
-@compiled
+@inner
 def _nansum(x: Any) -> Any:
     lanes, sums = np.empty(LANES), np.empty(PIECE // BLOCK)
     blocks = (len(x) + BLOCK - 1) // BLOCK
@@ -186,7 +188,7 @@ def _nansum(x: Any) -> Any:
     return _pairwise(sums, blocks)
 
 
-@compiled
+@inner
 def _nanmean(x: Any, result: Any) -> None:
     count = 0
     for value in x:
@@ -195,7 +197,7 @@ def _nanmean(x: Any, result: Any) -> None:
     result[1] = count
 
 
-@compiled
+@inner
 def _prod_integer(x: Any) -> Any:
     product = np.uint64(1)
     for value in x:
@@ -203,7 +205,7 @@ def _prod_integer(x: Any) -> Any:
     return product
 
 
-@compiled
+@inner
 def _multiply_pairs(products: Any, count: int) -> Any:
     while count > 1:
         for i in range(count // 2):
@@ -214,7 +216,7 @@ def _multiply_pairs(products: Any, count: int) -> Any:
     return products[0]
 
 
-@compiled
+@inner
 def _prod_real(x: Any) -> Any:
     lanes, products = np.empty(LANES), np.empty(PIECE // BLOCK)
     blocks = (len(x) + BLOCK - 1) // BLOCK
@@ -232,13 +234,13 @@ def _prod_real(x: Any) -> Any:
     return _multiply_pairs(products, blocks)
 
 
-@compiled
+@inner
 def _multiply(a: Any, b: Any) -> Any:
     """Written out: what Numba and Python do where a part is infinite is not the same everywhere."""
     return complex(a.real * b.real - a.imag * b.imag, a.real * b.imag + a.imag * b.real)
 
 
-@compiled
+@inner
 def _multiply_complex_pairs(products: Any, count: int) -> Any:
     while count > 1:
         for i in range(count // 2):
@@ -249,7 +251,7 @@ def _multiply_complex_pairs(products: Any, count: int) -> Any:
     return products[0]
 
 
-@compiled
+@inner
 def _prod_complex(x: Any) -> Any:
     lanes, products = np.empty(LANES, np.complex128), np.empty(PIECE // BLOCK, np.complex128)
     blocks = (len(x) + BLOCK - 1) // BLOCK
@@ -267,7 +269,7 @@ def _prod_complex(x: Any) -> Any:
     return _multiply_complex_pairs(products, blocks)
 
 
-@compiled
+@inner
 def _dot_integer(x: Any, y: Any) -> Any:
     total = np.uint64(0)
     for i in range(len(x)):
@@ -275,7 +277,7 @@ def _dot_integer(x: Any, y: Any) -> Any:
     return total
 
 
-@compiled
+@inner
 def _dot_real(x: Any, y: Any) -> Any:
     lanes, sums = np.empty(LANES), np.empty(PIECE // BLOCK)
     blocks = (len(x) + BLOCK - 1) // BLOCK
@@ -288,7 +290,7 @@ def _dot_real(x: Any, y: Any) -> Any:
     return _pairwise(sums, blocks)
 
 
-@compiled
+@inner
 def _dot_complex(x: Any, y: Any) -> Any:
     lanes, sums = np.empty(LANES, np.complex128), np.empty(PIECE // BLOCK, np.complex128)
     blocks = (len(x) + BLOCK - 1) // BLOCK
@@ -304,7 +306,7 @@ def _dot_complex(x: Any, y: Any) -> Any:
 # --- extremes --------------------------------------------------------------------------------------------------------
 
 
-@compiled
+@inner
 def _min_integer(x: Any) -> Any:
     least = x[0]
     for value in x:
@@ -312,7 +314,7 @@ def _min_integer(x: Any) -> Any:
     return least
 
 
-@compiled
+@inner
 def _max_integer(x: Any) -> Any:
     most = x[0]
     for value in x:
@@ -320,27 +322,27 @@ def _max_integer(x: Any) -> Any:
     return most
 
 
-@compiled
+@inner
 def _min_real(x: Any) -> Any:
     return _least(x, 1, False)
 
 
-@compiled
+@inner
 def _max_real(x: Any) -> Any:
     return -_least(x, -1, False)
 
 
-@compiled
+@inner
 def _nanmin(x: Any) -> Any:
     return _least(x, 1, True)
 
 
-@compiled
+@inner
 def _nanmax(x: Any) -> Any:
     return -_least(x, -1, True)
 
 
-@compiled
+@inner
 def _least(x: Any, sign: int, pass_nans: bool) -> Any:
     """Minimum of ``sign * x``: NaN if there is one, or there is nothing else; -0.0 is less than 0.0."""
     one = x.dtype.type(sign)
@@ -375,7 +377,7 @@ def _least(x: Any, sign: int, pass_nans: bool) -> Any:
     return least
 
 
-@compiled
+@inner
 def _minmax_integer(x: Any, result: Any) -> None:
     least = most = x[0]
     for value in x:
@@ -385,23 +387,23 @@ def _minmax_integer(x: Any, result: Any) -> None:
     result[1] = most
 
 
-@compiled
+@inner
 def _minmax_real(x: Any, result: Any) -> None:
     result[0] = _min_real(x)
     result[1] = _max_real(x)
 
 
-@compiled
+@inner
 def _argmin(x: Any, result: Any) -> None:
     _place(x, result, False)
 
 
-@compiled
+@inner
 def _argmax(x: Any, result: Any) -> None:
     _place(x, result, True)
 
 
-@compiled
+@inner
 def _place(x: Any, result: Any, largest: bool) -> None:
     """The place of the first extreme or NaN, and the key by which pieces are compared."""
     where, best = 0, x[0]
@@ -417,7 +419,7 @@ def _place(x: Any, result: Any, largest: bool) -> None:
     result[1] = _key(best, largest)
 
 
-@compiled
+@inner
 def _key(value: Any, largest: bool) -> Any:
     key = _integer_key(value)
     if key == np.iinfo(np.int64).min and value != value:
@@ -458,7 +460,7 @@ def _integer_key_of(value: Any) -> Any:
 # --- truth -----------------------------------------------------------------------------------------------------------
 
 
-@compiled
+@inner
 def _any(x: Any) -> Any:
     for value in x:
         if value != 0:
@@ -466,7 +468,7 @@ def _any(x: Any) -> Any:
     return np.uint8(0)
 
 
-@compiled
+@inner
 def _all(x: Any) -> Any:
     for value in x:
         if value == 0:
@@ -474,7 +476,7 @@ def _all(x: Any) -> Any:
     return np.uint8(1)
 
 
-@compiled
+@inner
 def _count_nonzero(x: Any) -> Any:
     count = np.uint64(0)
     for value in x:
@@ -485,7 +487,7 @@ def _count_nonzero(x: Any) -> Any:
 # --- mean and deviations ---------------------------------------------------------------------------------------------
 
 
-@compiled
+@inner
 def _variance(x: Any, result: Any) -> None:
     lanes, moments = np.empty(LANES), np.empty((PIECE // BLOCK, 2))
     blocks = (len(x) + BLOCK - 1) // BLOCK
@@ -503,7 +505,7 @@ def _variance(x: Any, result: Any) -> None:
     result[1] = moments[0, 1]
 
 
-@compiled
+@inner
 def _join_moments(moments: Any, count: int, length: int, n: int) -> None:
     """Join neighbours of ``length`` elements each, ``n`` in all, level by level, into the first."""
     while count > 1:
@@ -525,7 +527,7 @@ def _join_moments(moments: Any, count: int, length: int, n: int) -> None:
 # --- exact sums ------------------------------------------------------------------------------------------------------
 
 
-@compiled
+@inner
 def _fsum_words(x: Any, words: Any) -> None:
     """Each number's 53 bits go to the two or three digits of 32 bits where they belong."""
     words[:] = 0
@@ -548,7 +550,7 @@ def _fsum_words(x: Any, words: Any) -> None:
     _carry(words)
 
 
-@compiled
+@inner
 def _carry(words: Any) -> None:
     """Digits of 32 bits again, but for the last, which has the sign."""
     for i in range(67):
@@ -556,7 +558,7 @@ def _carry(words: Any) -> None:
         words[i] &= 0xFFFFFFFF
 
 
-@compiled
+@inner
 def _round(words: Any) -> Any:
     """The nearest double; of two, the one whose last bit is 0. Overwrites ``words``."""
     if words[70] > 0 or (words[68] > 0 and words[69] > 0):
@@ -591,7 +593,7 @@ def _round(words: Any) -> Any:
     return sign * math.ldexp(float(kept), last - FRACTION)
 
 
-@compiled
+@inner
 def _fsum(x: Any) -> Any:
     words = np.empty(WORDS, np.int64)
     _fsum_words(x, words)

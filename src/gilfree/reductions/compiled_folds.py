@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import import_module
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -40,9 +40,7 @@ class CompiledFold:
     ) -> None:
         # As a name to import: `import numba` is for the kernels, and importing this file must not import it.
         self._numba = import_module("numba")
-        # Only ever called by compiled code: without what would let Python and C call it, it compiles in two
-        # thirds of the time.
-        self._inner = self._numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+        self._inner = _inner()
         self._memory = memory
         self._loops: dict[tuple[bool, bool], tuple[Any, Any]] = {}
         self._combine = self._njit(functions.combine)
@@ -120,59 +118,13 @@ class CompiledFold:
             if len(arguments) == 1:
                 return njit(lambda a: scalar(function(a)))
             return njit(lambda a, b: scalar(function(a, b)))
-        cast = self._tuple_caster(kind.dtypes)
+        cast = _tuple_caster(kind.dtypes)
         if len(arguments) == 1:
             return njit(lambda a: cast(function(a)))
         return njit(lambda a, b: cast(function(a, b)))
 
-    def _tuple_caster(self, dtypes: tuple[np.dtype[Any], ...]) -> Any:
-        # Numba knows the length and the types of a tuple when it compiles, so a loop over one is a chain of functions.
-        njit = self._inner
-        scalar = dtypes[0].type
-        if len(dtypes) == 1:
-            return njit(lambda state: (scalar(state[0]),))
-        rest = self._tuple_caster(dtypes[1:])
-        return njit(lambda state: (scalar(state[0]), *rest(state[1:])))
-
-    def _loader(self, count: int) -> Any:
-        njit = self._inner
-        if count == 1:
-            return njit(lambda fields, at: (fields[0][at],))
-        rest = self._loader(count - 1)
-        return njit(lambda fields, at: (fields[0][at], *rest(fields[1:], at)))
-
-    def _storer(self, count: int) -> Any:
-        njit = self._inner
-        if count == 1:
-
-            @njit
-            def store(fields: Any, at: int, state: Any) -> None:
-                fields[0][at] = state[0]
-
-        else:
-            rest = self._storer(count - 1)
-
-            @njit
-            def store(fields: Any, at: int, state: Any) -> None:
-                fields[0][at] = state[0]
-                rest(fields[1:], at, state[1:])
-
-        return store
-
     def _load_and_store(self, kind: Kind) -> tuple[Any, Any]:
-        njit = self._inner
-        if not kind.scalar:
-            return self._loader(len(kind.dtypes)), self._storer(len(kind.dtypes))
-
-        @njit
-        def load(fields: Any, at: int) -> Any:
-            return fields[0][at]
-
-        @njit
-        def store(fields: Any, at: int, state: Any) -> None:
-            fields[0][at] = state
-
-        return load, store
+        return _scalar_access() if kind.scalar else (_loader(len(kind.dtypes)), _storer(len(kind.dtypes)))
 
     def _make(self, start: Any, indexed: bool, finish: Any, element: np.dtype[Any]) -> None:
         """The loops, as plain functions; ``loops`` compiles them for a backend."""
@@ -184,7 +136,7 @@ class CompiledFold:
         show = store if finish is None else self._load_and_store(self.result)[1]
 
         if start is None:
-            lift = njit(lambda value, _index: scalar(value))
+            lift = _lift(element)
         elif indexed:
             value_kind = Kind((element,), scalar=True), Kind((np.dtype(np.int64),), scalar=True)
             made = self._caster(start, self.kind, *value_kind)
@@ -192,16 +144,8 @@ class CompiledFold:
         else:
             made = self._caster(start, self.kind, Kind((element,), scalar=True))
             lift = njit(lambda value, _index: made(scalar(value)))
-        end = njit(lambda state: state) if finish is None else self._caster(finish, self.result, self.kind)
-
-        @njit
-        def offset(number: int, shape: Any, strides: Any) -> Any:
-            """Where, in C order of these axes, the element of that number lies."""
-            at = 0
-            for i in range(len(shape) - 1, 0, -1):  # a division each, which short rows feel
-                at += number % shape[i] * strides[i]
-                number //= shape[i]
-            return at + number * strides[0]
+        end = _same() if finish is None else self._caster(finish, self.result, self.kind)
+        offset = _offset()
 
         @njit
         def fold_unit(
@@ -339,12 +283,92 @@ class CompiledFold:
         axes = types.Array(word, 2, "C", readonly=True)
         memory = types.Array(numba.from_dtype(self._memory), 1, "C", readonly=True)
         buffers = memory, word, axes, axes, self._type(self.kind), types.boolean, states, results
-        fold = numba.njit(error_model="numpy", nogil=releases, parallel=shared)(
-            self._fold_shared if shared else self._fold
-        )
+        how = {"error_model": "numpy", "nogil": releases, "no_cfunc_wrapper": True}
+        fold = numba.njit(parallel=shared, **how)(self._fold_shared if shared else self._fold)
         fold.compile((*buffers, *((word[::1],) if shared else ()), word, word))
         # Only the calling thread joins, and only long folds need it: it is compiled when first called.
-        return fold, numba.njit(error_model="numpy", nogil=releases)(self._join)
+        return fold, numba.njit(**how)(self._join)
+
+
+# --- what does not depend on the user's functions: compiled for the first fold of its kind, and there for the others -
+
+
+@cache
+def _inner() -> Any:
+    """Compiles what compiled code alone calls: what would let Python and C call it takes a third of the compiling."""
+    return import_module("numba").njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+@cache
+def _offset() -> Any:
+    def offset(number: int, shape: Any, strides: Any) -> Any:
+        """Where, in C order of these axes, the element of that number lies."""
+        at = 0
+        for i in range(len(shape) - 1, 0, -1):  # a division each, which short rows feel
+            at += number % shape[i] * strides[i]
+            number //= shape[i]
+        return at + number * strides[0]
+
+    return _inner()(offset)
+
+
+@cache
+def _same() -> Any:
+    return _inner()(lambda state: state)
+
+
+@cache
+def _lift(element: np.dtype[Any]) -> Any:
+    scalar = element.type
+    return _inner()(lambda value, _index: scalar(value))
+
+
+# Numba knows the length and the types of a tuple when it compiles, so a loop over one is a chain of functions.
+
+
+@cache
+def _tuple_caster(dtypes: tuple[np.dtype[Any], ...]) -> Any:
+    scalar = dtypes[0].type
+    if len(dtypes) == 1:
+        return _inner()(lambda state: (scalar(state[0]),))
+    rest = _tuple_caster(dtypes[1:])
+    return _inner()(lambda state: (scalar(state[0]), *rest(state[1:])))
+
+
+@cache
+def _loader(count: int) -> Any:
+    if count == 1:
+        return _inner()(lambda fields, at: (fields[0][at],))
+    rest = _loader(count - 1)
+    return _inner()(lambda fields, at: (fields[0][at], *rest(fields[1:], at)))
+
+
+@cache
+def _storer(count: int) -> Any:
+    if count == 1:
+
+        def store(fields: Any, at: int, state: Any) -> None:
+            fields[0][at] = state[0]
+
+    else:
+        rest = _storer(count - 1)
+
+        def store(fields: Any, at: int, state: Any) -> None:
+            fields[0][at] = state[0]
+            rest(fields[1:], at, state[1:])
+
+    return _inner()(store)
+
+
+@cache
+def _scalar_access() -> tuple[Any, Any]:
+    def load(fields: Any, at: int) -> Any:
+        return fields[0][at]
+
+    def store(fields: Any, at: int, state: Any) -> None:
+        fields[0][at] = state
+
+    return _inner()(load), _inner()(store)
 
 
 def _name(function: Any) -> str:
