@@ -4,7 +4,8 @@ Tests are parametrized with all that they hold for. Of that product, the short s
 
 - of a test with one parameter, every case;
 - of a test with more, as few cases as a greedy choice needs to have every pair of values of any two parameters;
-- of cases marked ``few(n, of=name)``, which repeat what others show, ``n`` of each name, as different as can be;
+- of cases marked ``few(n, of=name)``, which repeat what others show, ``n`` of each name, as different as can be; a test
+  marked ``most({value: n})`` has its own numbers, for cases with these values;
 - none that is marked ``thorough``.
 
 ``--full`` runs all. ``--tenth SEED`` runs, besides the short suite, a tenth of what that leaves out; the seeds 0 to 9
@@ -50,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "clocks: looks at clocks, so nothing else may run beside it",
         "thorough: not part of the short suite",
         "few(n, of): of all cases of a test with this mark and the same `of`, the short suite runs n",
+        "most({value: n}): of all cases of this test with this value, the short suite runs n, whatever `few` says",
     ):
         config.addinivalue_line("markers", line)
 
@@ -103,6 +105,16 @@ def covering(rows: Sequence[tuple[int, ...]], key: object = "", strength: int = 
     return chosen
 
 
+def _few(case: pytest.Function) -> tuple[object, int | None]:
+    """The name of those cases of a test of which the short suite runs a few, and how many."""
+    if most := case.get_closest_marker("most"):
+        for value in case.callspec.params.values():
+            if isinstance(value, str) and value in most.args[0]:
+                return value, most.args[0][value]
+    few = case.get_closest_marker("few")
+    return (few.kwargs["of"], few.args[0]) if few else (None, None)
+
+
 def positions(rows: Sequence[Sequence[str]]) -> list[tuple[int, ...]]:
     """Each value as its number among those of its column, which are sorted: tests may come in any order."""
     numbers: list[dict[str, int]] = [
@@ -120,11 +132,10 @@ def short(cases: Sequence[pytest.Function]) -> set[int]:
     for number, case in enumerate(cases):
         if case.get_closest_marker("thorough"):
             continue
-        few = case.get_closest_marker("few")
-        group = few and few.kwargs["of"]
+        group, limit = _few(case)
         groups.setdefault(group, []).append(number)
-        if few:
-            most[group] = few.args[0]
+        if limit is not None:
+            most[group] = limit
     chosen: set[int] = set()
     for group, numbers in groups.items():
         own = [rows[number] for number in numbers]

@@ -321,7 +321,8 @@ def test_asyncio_tasks_have_their_own() -> None:
 
 def test_a_small_input_runs_inline(backend: str, some: Some, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "_ask", lambda _: pytest.fail("asked for a worker"))
-    for name, kernel in KERNELS.items() if backend == "cython" else some(KERNELS.items(), 20):
+    most = {"cython": len(KERNELS), "python": 20, "cython-held": 20}.get(backend, 6)  # Numba compiles each
+    for name, kernel in some(KERNELS.items(), most):
         # Never small: all big primes are gone through; a million numbers.
         if name not in ("threshold_otsu-floats", "count_primes-marks", "count_primes-leaves"):
             kernel(1)(backend=backend, threads=at_most(backend, 4))
@@ -386,6 +387,7 @@ class Counting(ThreadPoolExecutor):
         return super().submit(fn, *args, **kwargs)
 
 
+@pytest.mark.most({"numba": 10, "numba-held": 3, "numba-parallel": 3})
 @pytest.mark.parametrize("name", KERNELS)
 def test_every_kernel_uses_the_executor(backend: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # Large caches have large segments, of which one may be all.

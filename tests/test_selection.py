@@ -31,6 +31,11 @@ def test_of_one_parameter(size):
 def test_with_a_costly_case(size):
     pass
 
+@pytest.mark.most({"first": 1, "repeats": 3})
+@pytest.mark.parametrize("letter", "abcde")
+def test_that_repeats(backend, letter):
+    pass
+
 @pytest.mark.clocks
 def test_of_time():
     pass
@@ -104,7 +109,7 @@ def chosen_cases(pytester: pytest.Pytester, *words: str) -> tuple[set[str], int]
 def test_how_much_runs(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(EXAMPLE)
     every, none = chosen_cases(pytester, "--full")
-    assert len(every) == 3 * 3 * 4 + 3 + 2 + 1
+    assert len(every) == 3 * 3 * 4 + 3 + 2 + 3 * 5 + 1
     assert none == 0
     suite, left = chosen_cases(pytester)
     assert suite < every
@@ -119,6 +124,12 @@ def test_how_much_runs(pytester: pytest.Pytester) -> None:
     assert pairs_of([row for row in rows if "repeats" not in row]) == pairs_of(
         [row for row in product_of_all if "repeats" not in row]
     )
+    repeated = [name for name in suite if name.startswith("test_that_repeats")]
+    assert {word: sum(word in name for name in repeated) for word in ("first", "second", "repeats-")} == {
+        "first": 1,
+        "second": 5,
+        "repeats-": 3,
+    }
     tenths = [chosen_cases(pytester, "--tenth", str(seed))[0] for seed in range(10)]
     assert set().union(*tenths) == every
     assert all(suite <= tenth for tenth in tenths)
