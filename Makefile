@@ -58,6 +58,7 @@ lint: $(VENV)/.lint
 	@$(VENV)/bin/ruff format --quiet --check --diff .
 	@PATH="$(VENV)/bin:$$PATH" cython-lint ext  # it looks for pycodestyle there
 	@$(VENV)/bin/codespell
+	@$(python) .ci/mutants.py --list >/dev/null  # each fault is still in its place
 	@echo '== mypy'
 	@$(python) -m mypy
 	@echo '== validate-pyproject, repo-review'

@@ -160,7 +160,14 @@ def test_bench_writes_where_it_is_told(
     assert quick("--json", "here/data.json", "--plot", "there/picture.svg") == 0
     assert record.load(Path("here/data.json")).kernels() == ["sum"]
     assert "<svg" in Path("there/picture.svg").read_text(encoding="utf-8")
-    assert "written: " in capsys.readouterr().err
+    assert f"written: {Path('here/data.json')}, {Path('there/picture.svg')}\n" in capsys.readouterr().err
+
+
+def test_files_of_one_name_are_named_once() -> None:
+    data, elsewhere = Path("a/2026-01-02-3.11.7.json"), Path("b/2026-01-02-3.11.7.png")
+    assert cli._names([data, data.with_suffix(".png"), data.with_suffix(".svg")]) == f"{data}, .png, .svg"
+    assert cli._names([data, elsewhere]) == f"{data}, {elsewhere}"
+    assert cli._names([data]) == str(data)
 
 
 def test_answers_that_disagree_end_with_status_3(

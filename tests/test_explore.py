@@ -1,6 +1,7 @@
 """The instruments: workloads, measurements, what is made of them."""
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from judge import assert_same_bits
 
-from gilfree import backends, parallel
+from gilfree import backends, cli, parallel
 from gilfree.explore import machine, record, scaling, workloads
 from gilfree.explore.probe import LETS_GO, Probe
 from gilfree.explore.record import Gain, Memory, Record, Run
@@ -38,6 +39,24 @@ def made_up(
     run.records += [timed(*row) for row in speedups]
     if memory is not None:
         run.memory["sum"] = memory
+    return run
+
+
+def measured(kernels: Iterable[str], counts: list[int]) -> Run:
+    """A run of kernels on all backends, with all that may be found about them."""
+    run = Run(MACHINE, units={name: workloads.KERNELS[name].unit for name in kernels})
+    for kernel in kernels:
+        run.ceiling[kernel] = {count: gain(float(count)) for count in counts}
+        run.memory[kernel] = Memory(
+            10**9, True, 0.0, {n: 2e10 * n for n in counts}, {n: gain(float(n)) for n in counts}
+        )
+        run.probes[kernel] = {}
+        for name, row in backends.BACKENDS.items():
+            share = 0.97 if row.releases else 0.02
+            run.probes[kernel][name] = probed("releases" if row.releases else "partial", share)
+            run.records += [
+                Record(kernel, name, "threads", n, 48 * 10**6, [0.123456 / n], gain(float(n))) for n in counts
+            ]
     return run
 
 
@@ -204,7 +223,7 @@ def test_more_threads_than_cpus_are_doubtful(monkeypatch: pytest.MonkeyPatch) ->
     assert run.warnings["short"] == ["min, python × 1", "min, python × 2"]
     said = scaling.doubts(run)
     assert len(said) == len(run.warnings)
-    assert "Runs under 1 ms say little: min, python × 1, and 1 more in the JSON. More work: --size." in said
+    assert "Runs under 1 ms say little (--size): min, python × 1, and 1 more." in said
 
 
 @pytest.mark.parametrize(
@@ -463,19 +482,7 @@ def test_a_table_fits_its_terminal(counts: list[int]) -> None:
     console = pytest.importorskip("rich.console")
     from gilfree.explore import table
 
-    run = Run(MACHINE, units={name: row.unit for name, row in workloads.KERNELS.items()})
-    for kernel in workloads.KERNELS:
-        run.ceiling[kernel] = {count: gain(float(count)) for count in counts}
-        run.memory[kernel] = Memory(
-            10**9, True, 0.0, {n: 2e10 * n for n in counts}, {n: gain(float(n)) for n in counts}
-        )
-        run.probes[kernel] = {}
-        for name, row in backends.BACKENDS.items():
-            share = 0.97 if row.releases else 0.02
-            run.probes[kernel][name] = probed("releases" if row.releases else "partial", share)
-            run.records += [
-                Record(kernel, name, "threads", n, 48 * 10**6, [0.123456 / n], gain(float(n))) for n in counts
-            ]
+    run = measured(workloads.KERNELS, counts)
     terminal = console.Console(width=100 if len(counts) > 3 else 80, record=True, file=io.StringIO())
     terminal.print(table.build(run))
     text = terminal.export_text()
@@ -483,6 +490,25 @@ def test_a_table_fits_its_terminal(counts: list[int]) -> None:
     assert text.count("releases 97%") == 3 * len(workloads.KERNELS)
     assert text.count("partial 2%") == 3 * len(workloads.KERNELS)
     assert text.count("4 KiB pages") == len(workloads.KERNELS) * (len(counts) >= 1)
+
+
+@pytest.mark.thread_unsafe
+def test_the_headlines_fit_a_screen() -> None:
+    console = pytest.importorskip("rich.console")
+    run = measured(workloads.HEADLINES, [1, 2])
+    run.machine = {**MACHINE, "cpu": "12th Gen Intel(R) Core(TM) i7-12700H", "cpus": 20}
+    run.took = {"data and answers": 30.0, "probing": 10.0, "measuring": 30.0}
+    run.compile_seconds = {kernel: {"numba": 9.5} for kernel in workloads.HEADLINES}
+    for kernel in workloads.HEADLINES:
+        run.verdicts[kernel] = scaling.verdict(run, kernel)
+        scaling._doubt(run, kernel)
+    run.warnings |= {"noise": [], "short": ["sum, numba-parallel × 2", "sum, numba × 2"]}
+    terminal = console.Console(width=80, force_terminal=True, record=True, file=io.StringIO())
+    cli._show(run, terminal)
+    lines = terminal.export_text().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len(lines) < 40  # and one for the files that are written
+    assert any(line.startswith("Took: ") for line in lines)
 
 
 @pytest.mark.thread_unsafe

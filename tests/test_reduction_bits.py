@@ -114,6 +114,7 @@ def small(name: str, x: Array) -> Any:
         return folding.call(name, x)
 
 
+@pytest.mark.thread_unsafe(reason="replaces a function of the package")
 @each_name
 def test_small_arrays(name: str, some: Some) -> None:
     for dtype in dtypes(name):

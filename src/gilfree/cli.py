@@ -269,8 +269,16 @@ def _bench(options: argparse.Namespace) -> int:
         plot.save(run, *pictures)
         written += pictures
     if written:
-        print("written: " + ", ".join(str(path) for path in written), file=sys.stderr)
+        print("written: " + _names(written), file=sys.stderr)
     return DONE
+
+
+def _names(paths: Sequence[Path]) -> str:
+    """The files; of those that differ only in how they end, the name once."""
+    first, *others = paths
+    if all(path.with_suffix("") == first.with_suffix("") for path in others):
+        return ", ".join([str(first), *(path.suffix for path in others)])
+    return ", ".join(map(str, paths))
 
 
 def _require(package: str, thing: str, otherwise: str = "") -> None:
@@ -289,10 +297,8 @@ def _show(run: Any, console: Any) -> None:
     gil = "with its GIL" if machine["gil_enabled"] else "without a GIL"
     lines: list[Any] = [
         f"Python {machine['python']} {gil}, {machine['cpu']}, {machine['cpus']} CPUs, {machine['isa'] or 'no ISA'}",
-        "",
         table.build(run),
-        "",
-        "Do threads scale only when the GIL is released?" if machine["gil_enabled"] else "Do threads scale?",
+        Text("Do threads scale" + (" only when the GIL is released?" if machine["gil_enabled"] else "?"), "bold"),
     ]
     for kernel, said in run.verdicts.items():
         word, stop, rest = said.partition(".") if "." in said.partition(":")[0] else said.partition(":")
@@ -300,10 +306,10 @@ def _show(run: Any, console: Any) -> None:
         lines.append(Text.assemble((f"{kernel}: ", "bold"), (word, colour), f"{stop}{rest}"))
     lines += scaling.doubts(run)
     compiled = sum(sum(rows.values()) for rows in run.compile_seconds.values())
-    took = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in run.took.items())
+    took = {name: f"{seconds:.0f} s" for name, seconds in run.took.items()}
     if any(run.compile_seconds.values()):
-        took += f" (Numba compiled, or loaded what it had compiled, for {compiled:.0f} s)"
-    lines.append(f"Took: {took}.")
+        took["data and answers"] += f" (Numba {compiled:.0f} s)"  # which compiles, or loads what it has compiled
+    lines.append(f"Took: {', '.join(' '.join(part) for part in took.items())}.")
     for line in lines:
         # Between words on a terminal, and not at all in a file.
         console.print(line, highlight=False, markup=False, soft_wrap=not console.is_terminal)

@@ -146,7 +146,7 @@ def _measure_kernel(
     small = Workload(kernel, min(workload.size, KERNELS[kernel].python_size), workload.path)
     sized = {name: small if backends.BACKENDS[name].slowness > 1 else workload for name in names}
     progress(f"{kernel}: making data", 0.0)
-    with _part(run, "making data and checking answers"):
+    with _part(run, "data and answers"):
         made = {job: job.data() for job in {small, *sized.values()}}
         progress(f"{kernel}: checking answers", 0.02)
         run.compile_seconds[kernel] = _check_answers(sized, small, made, counts[-1])
@@ -387,7 +387,7 @@ def doubts(run: Run) -> list[str]:
             worst = max(record.spread for record in run.records)
             lines.append(f"Noisy machine: medians up to {worst:.0%} above the best; details in the JSON.")
         elif kind == "short":
-            lines.append(f"Runs under 1 ms say little: {_and_more(cases)}. More work: --size.")
+            lines.append(f"Runs under 1 ms say little (--size): {_and_more(cases)}.")
         elif kind == "beyond":
             lines.append(f"Faster than the ceiling, so one of the two was disturbed: {_and_more(cases)}.")
         else:
@@ -396,7 +396,7 @@ def doubts(run: Run) -> list[str]:
 
 
 def _and_more(cases: Sequence[str]) -> str:
-    return cases[0] + (f", and {len(cases) - 1} more in the JSON" if len(cases) > 1 else "")
+    return cases[0] + (f", and {len(cases) - 1} more" if len(cases) > 1 else "")
 
 
 def _broken_promises(probes: dict[str, Probe], kernel: str) -> list[str]:
