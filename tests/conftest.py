@@ -40,7 +40,7 @@ _FEWER_THREADS = pytest.mark.parallel_threads_limit(2)
 # others: the plain Python is what all are compared with, and a control has the machine code of the backend that it
 # controls. Numba takes a second or two to compile a kernel for a dtype, and as long again for `numba-parallel`, whose
 # loops are those of `numba`.
-_FEW = {"python": 6, "cython-held": 3, "numba-held": 0, "numba": 8, "numba-parallel": 1}
+_FEW = {"python": 6, "cython-held": 3, "numba-held": 0, "numba": 5, "numba-parallel": 1}
 
 
 def _marks(name: str) -> list[pytest.MarkDecorator]:

@@ -224,7 +224,7 @@ def doors_of(call: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> dic
 
 # nth_prime goes through the doors of count_primes, prev_prime through that of next_prime.
 @pytest.mark.thread_unsafe(reason="the switch interval belongs to the process")
-@pytest.mark.most({"cython-held": 16, "numba-held": 6, "numba": 16, "numba-parallel": 6})
+@pytest.mark.most({"cython-held": 16, "numba-held": 4, "numba": 10, "numba-parallel": 4})
 @pytest.mark.parametrize("name", [name for name in KERNELS if name not in ("nth_prime", "prev_prime")])
 def test_promise_about_the_gil(backend: str, name: str, gil: Gil, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other threads run during a call of a backend that releases, and never during one of a backend that holds."""

@@ -387,7 +387,7 @@ class Counting(ThreadPoolExecutor):
         return super().submit(fn, *args, **kwargs)
 
 
-@pytest.mark.most({"numba": 10, "numba-held": 3, "numba-parallel": 3})
+@pytest.mark.most({"numba": 6, "numba-held": 2, "numba-parallel": 2})
 @pytest.mark.parametrize("name", KERNELS)
 def test_every_kernel_uses_the_executor(backend: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # Large caches have large segments, of which one may be all.
