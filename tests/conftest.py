@@ -28,6 +28,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "thread_unsafe: changes something that the whole process shares")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Where each test runs on several threads at once, one that starts another Python does not: it shares nothing."""
+    code = getattr(getattr(item, "function", None), "__code__", None)
+    if code is not None and {"child", "subprocess"} & set(code.co_names):
+        item.add_marker(pytest.mark.thread_unsafe(reason="starts another Python"))
+
+
 def _label(name: str) -> str:
     """The backend as test ids show it: compiled ones with the instruction set in force."""
     return f"{name}-{backends.isa()}" if name.startswith("cython") else name

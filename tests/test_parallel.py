@@ -342,6 +342,10 @@ print(threading.active_count() <= max(3, parallel.cpu_count()), threading.active
     assert child.output(code).split()[0] == "True"
 
 
+# Of several such tests at once each could have some of the workers, and wait for the others.
+needs_workers = pytest.mark.thread_unsafe(reason="its workers wait for each other")
+
+
 def together(workers: int) -> Callable[..., bool]:
     """A door that every worker enters before any leaves, and that then takes all tickets."""
     barrier = threading.Barrier(workers)
@@ -356,6 +360,7 @@ def together(workers: int) -> Callable[..., bool]:
     return door
 
 
+@needs_workers
 def test_the_caller_is_a_worker() -> None:
     seen: list[str] = []
     parallel.run(RELEASES, together(3), seen, units=9, grain=1, pause=1, threads=3)
@@ -364,6 +369,7 @@ def test_the_caller_is_a_worker() -> None:
     assert sum(name.startswith("gilfree") for name in seen) == 2
 
 
+@needs_workers
 def test_no_more_workers_than_tickets() -> None:
     seen: list[str] = []
     parallel.run(RELEASES, together(2), seen, units=10, grain=5, pause=1, threads=100)
@@ -607,6 +613,7 @@ def test_overlapped_calls_off_and_waits(own: bool) -> None:
         assert crowd.came < came + 6
 
 
+@needs_workers
 def test_overlapped_jobs_are_workers() -> None:
     """Kernels that they call run inline, and so do jobs of jobs; the caller is free again afterwards."""
     names: list[tuple[str, str]] = []
@@ -672,6 +679,7 @@ def test_a_kernel_within_a_worker_runs_inline() -> None:
     assert all(outer == inner for outer, inner in names)
 
 
+@needs_workers
 def test_after_a_nested_call_workers_are_free_again() -> None:
     seen: list[str] = []
     parallel.run(RELEASES, together(2), seen, units=2, grain=1, pause=1, threads=2)
@@ -679,6 +687,7 @@ def test_after_a_nested_call_workers_are_free_again() -> None:
     assert len(seen) == 4
 
 
+@needs_workers
 def test_private_buffers_belong_to_one_worker() -> None:
     barrier = threading.Barrier(3)
 
@@ -708,6 +717,7 @@ class BrokenError(Exception):
     """Raised by the door below."""
 
 
+@needs_workers
 @pytest.mark.parametrize("row", [RELEASES, HOLDS], ids=lambda row: row.name)
 @pytest.mark.parametrize("breaks", ["caller", "worker"])
 def test_errors_of_workers(row: backends.Backend, breaks: str) -> None:
