@@ -202,7 +202,7 @@ with _Session() as session:
 
 
 @needs_a_gil
-@pytest.mark.parametrize(("busy", "restless"), [(0, 3), (1, 1)])
+@pytest.mark.parametrize(("busy", "restless"), [pytest.param(0, 3, marks=pytest.mark.thorough), (1, 1)])
 def test_no_false_answer_in_a_crowd(busy: int, restless: int) -> None:
     """Where another Python thread takes each chance, "cannot tell" is an answer and "holds" would be a lie."""
     body = """
