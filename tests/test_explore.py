@@ -226,6 +226,10 @@ def test_more_threads_than_cpus_are_doubtful(monkeypatch: pytest.MonkeyPatch) ->
     said = scaling.doubts(run)
     assert len(said) == len(run.warnings)
     assert "Runs under 1 ms say little (--size): min, python × 1, and 1 more." in said
+    run.warnings.clear()
+    monkeypatch.setattr(scaling, "DOUBTFUL_SECONDS", 0.0)
+    scaling._doubt(run, "min")
+    assert "short" not in run.warnings
 
 
 @pytest.mark.parametrize(
