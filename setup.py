@@ -31,6 +31,8 @@ RUNTIME = {
     "gilfree._bell": "bell.pyx",
     "gilfree._cpu": "cpu.pyx",
 }
+# Cython's own code for typed memoryviews, which Cython writes. Each module would compile it anew, 6 to 9 s of gcc each.
+MEMORYVIEWS = "gilfree._memoryview"
 
 # Instruction set → flags, by compiler, slowest first. The names are those cpu.pyx tests for, and no build may use an
 # instruction that cpu.pyx does not ask for. 512-bit registers must be asked for: gcc and clang prefer 256.
@@ -112,7 +114,8 @@ def extensions() -> list[Extension]:
         for family, source in FAMILIES.items()
         for isa in reversed(isas())
     ]
-    return listed + [Extension(module, [str(SOURCES / source)]) for module, source in RUNTIME.items()]
+    listed += [Extension(module, [str(SOURCES / source)]) for module, source in RUNTIME.items()]
+    return [*listed, Extension(MEMORYVIEWS, [])]
 
 
 @cache
@@ -154,7 +157,7 @@ class Build(build_ext):
         ``build/``, each with the hash of all that went into it.
         """
         compiler = "msvc" if self.compiler.compiler_type == "msvc" else "unix"
-        source = Path(extension.sources[0])
+        source = Path(extension.sources[0]) if extension.sources else None
         package, _, isa = extension.name.rpartition("._cython_")
         more = MORE_FLAGS.get(package.removeprefix("gilfree."), {}).get(compiler, [])
         extension.extra_compile_args = FLAGS[compiler] + ISAS.get(isa, ISAS["baseline"])[compiler] + more
@@ -165,7 +168,8 @@ class Build(build_ext):
         made_of = kept.with_name(kept.name + ".made-of")
         recipe = self._recipe(extension, source)
         if self.force or not kept.exists() or not made_of.exists() or made_of.read_text() != recipe:
-            c_file = Path("build", "cython", extension.name, source.with_suffix(".c").name)
+            stem = source.stem if source else extension.name.rpartition(".")[2]
+            c_file = Path("build", "cython", extension.name, f"{stem}.c")
             translate(source, c_file, extension.name)
             made_of.unlink(missing_ok=True)  # or it would vouch for another module if this is interrupted
             extension.sources = [str(c_file)]
@@ -177,21 +181,25 @@ class Build(build_ext):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(kept, target)
 
-    def _recipe(self, extension: Extension, source: Path) -> str:
+    def _recipe(self, extension: Extension, source: Path | None) -> str:
         """The hash of all that goes into a module."""
         commands = [getattr(self.compiler, name, None) for name in ("compiler_so", "linker_so")]
         words = [Cython.__version__, sys.version, *map(str, commands), *extension.extra_compile_args, str(DIRECTIVES)]
+        words.append(MEMORYVIEWS)
         made = hashlib.sha256("\0".join(words).encode())
-        for file in sorted(files_of(source)):
+        for file in sorted(files_of(source)) if source else ():
             made.update(file.read_bytes())
         return made.hexdigest()
 
 
-def translate(source: Path, c_file: Path, module: str) -> None:
-    """Make C of Cython, in a process of its own: Cython is not thread-safe."""
+def translate(source: Path | None, c_file: Path, module: str) -> None:
+    """Make C of Cython, in a process of its own: Cython is not thread-safe. Without a source, C that modules share."""
     c_file.parent.mkdir(parents=True, exist_ok=True)
-    directives = [f"-X{name}={value}" for name, value in DIRECTIVES.items()]
-    words = ["--module-name", module, "-I", str(SOURCES), "-o", str(c_file), *directives, str(source)]
+    words = ["--module-name", module, *(f"-X{name}={value}" for name, value in DIRECTIVES.items())]
+    if source is None:
+        words += ["--generate-shared", str(c_file)]
+    else:
+        words += ["--shared", MEMORYVIEWS, "-I", str(SOURCES), "-o", str(c_file), str(source)]
     subprocess.run([sys.executable, "-m", "cython", *words], check=True)
 
 
