@@ -1338,19 +1338,32 @@ def test_primes_beside_borders(border: int, isa: str, monkeypatch: pytest.Monkey
     assert found == BESIDE_BORDERS[border]
 
 
+def _rounded_down(p: int) -> int:
+    """The first byte of a row that begins after an odd multiple of p, and where low / p, in doubles, is one too low.
+
+    ``low`` lies just above 2**63, and p just above 2**18, so that the quotient lies just below one: ``low``
+    is rounded by up to twice as much as the quotient can show.
+    """
+    for cofactor in range(2**63 // p | 1, 2**64 // p, 2):
+        first = cofactor * p // 30 + 1
+        if int(float(30 * first) / float(p)) == cofactor - 1:
+            return first
+    raise AssertionError("there is none")
+
+
 def test_multiples_of_large_primes_beside_the_first_number(backend: str) -> None:
     """A row that begins beside a multiple of p: low / p, in doubles, is a whole number that may be one too low."""
     mark = backends.kernels("primes", backend).mark
     release = backends.BACKENDS[backend].releases
-    length = 2**17  # bytes: p has more than 16 multiples in so many, or fewer
-    for p in (245771, 2**31 - 1):
-        for near in (2**57, 2**62, 2**64 - 2**24):
-            low = near // p * p
-            for first in range(low // 30 - 1, low // 30 + 3):
-                row = np.full(length, 0xFF, np.uint8)
-                mark(first, length, np.array([p], np.uint64), row, Tickets(1, 1), -1, release)
-                expected = np.full(length, 0xFF, np.uint8)
-                for multiple in range(max(p * p, -(-30 * first // p) * p), 30 * (first + length), p):
-                    if math.gcd(multiple, 30) == 1:
-                        expected[multiple // 30 - first] &= 0xFF ^ 1 << primes.WHEEL.index(multiple % 30)
-                np.testing.assert_array_equal(row, expected)
+    length = 2**18  # bytes: p has more than 16 multiples in so many, or fewer
+    for p in (2**18 + 3, 2**31 + 11):
+        beside = [near // p * p // 30 for near in (2**57, 2**62, 2**64 - 2**24)]
+        rounded = [_rounded_down(p)] if p < 2**20 else []  # there is none for a large one
+        for first in (*rounded, *(byte + i for byte in beside for i in range(-1, 3))):
+            row = np.full(length, 0xFF, np.uint8)
+            mark(first, length, np.array([p], np.uint64), row, Tickets(1, 1), -1, release)
+            expected = np.full(length, 0xFF, np.uint8)
+            for multiple in range(max(p * p, -(-30 * first // p) * p), 30 * (first + length), p):
+                if math.gcd(multiple, 30) == 1:
+                    expected[multiple // 30 - first] &= 0xFF ^ 1 << primes.WHEEL.index(multiple % 30)
+            np.testing.assert_array_equal(row, expected)
