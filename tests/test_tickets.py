@@ -143,7 +143,7 @@ def test_compiled_loops_take_each_chunk_once(family: str) -> None:
     """Without the GIL, as fast as processors can: every module has the atomic addition built into loops of its own."""
     if backends.missing("cython"):
         pytest.skip(str(backends.missing("cython")))
-    size = 2**19
+    size = 2**22  # 20 ms and more, so that all are at it at once also where two other processes are at work
     tickets = Tickets(size, 1)
     kernels = backends.kernels(family, "cython")
     begin = threading.Barrier(4)
