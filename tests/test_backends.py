@@ -134,6 +134,21 @@ def test_environment_backend_refused() -> None:
     assert "in resolve" in done.stderr
 
 
+def test_numba_keeps_each_version_under_a_name_of_its_own(tmp_path: Path) -> None:
+    """Its cache is keyed by name: of two with one name, one would be handed the code that keeps the GIL."""
+    names = ("numba-held", "numba")
+    if missing := next(filter(None, map(backends.missing, names)), None):
+        pytest.skip(missing)
+    code = f"""
+from gilfree import primes
+for name in {names}:
+    primes.is_prime([2**61 - 1, 10**6 + 3], backend=name)
+"""
+    child.output(code, NUMBA_CACHE_DIR=str(tmp_path))
+    loops = sorted(index.name.split("-")[0] for index in tmp_path.rglob("*.nbi") if "is_prime" in index.name)
+    assert loops == ["_numba.is_prime_numba", "_numba.is_prime_numba_held"]
+
+
 # --- which instruction set -------------------------------------------------------------------------------------------
 
 ISA = "from gilfree import backends; print(backends.isa(), backends.kernels('primes', 'cython').__name__)"

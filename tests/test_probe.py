@@ -515,6 +515,9 @@ def test_heartbeat() -> None:
             for one in map(Knock._make, knocks):
                 assert one.came <= one.until <= one.got or not one.came_inside
                 assert one.came_inside >= 0
+            # Each call has a number of its own where others are let in between two of them, and else all have one.
+            serials = {one[4] for one in knocks} - {0}
+            assert len(serials) > 1 if hand_over else len(serials) <= 1
     finally:
         heart.stop()
     assert not heart.is_alive
