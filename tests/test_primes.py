@@ -131,6 +131,17 @@ def test_smallest_primes_above_powers_of_2(backend: str) -> None:
         assert is_prime([2**k + i for i in range(c + 1)], backend=backend).tolist() == [False] * c + [True], k
 
 
+# Primes above 2**52 for which AVX-512 compares a residue of 4 n or more at the end of the Lucas test: all terms of it
+# lie near their bounds. Found among those whose P is large, 1 in 80 000; other primes hardly ever have one.
+LARGE_RESIDUES = (4_656_572_856_936_001, 4_603_731_622_930_441, 4_644_860_248_468_441)
+
+
+def test_large_residues(backend: str) -> None:
+    """In every lane of a register."""
+    n = np.repeat(np.array(LARGE_RESIDUES, np.uint64), 40)
+    assert is_prime(n, backend=backend).all()
+
+
 def test_squares_of_all_primes_past_trial_division(backend: str) -> None:
     """The Lucas test cannot judge a square; the root must be exact whatever the rounding."""
     roots = np.flatnonzero(sieve(70_000)) if backend != "python" else np.flatnonzero(sieve(5_000))
