@@ -523,9 +523,11 @@ cdef bint _run(
     cdef bint more
     PyObject_GetBuffer(x, &seen, PyBUF_STRIDES | PyBUF_FORMAT)
     _look(&seen, kept, &task.x)
-    task.fold = TABLE[fold][_code(&seen)]
     more = _packed(&task.x)
     PyBuffer_Release(&seen)     # the caller holds the arrays
+    if _code(&seen) == TYPES:
+        raise TypeError(f"got a buffer of {seen.format.decode()}, expected numbers")
+    task.fold = TABLE[fold][_code(&seen)]
     if y is not None:
         PyObject_GetBuffer(y, &other, PyBUF_STRIDES | PyBUF_FORMAT)
         _look(&other, kept, &task.y)

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -195,3 +196,100 @@ def test_modules_that_fail(text: str, said: str, tmp_path: Path, monkeypatch: py
 
 def test_a_module_that_prints() -> None:
     assert gilfree.imports("this").module == "this"
+
+
+# --- imports that are interrupted ------------------------------------------------------------------------------------
+
+# A signal comes after so many lines of Python, of gilfree's, NumPy's or the import system's, in a process each.
+ANYWHERE = """
+import os, signal, sys, traceback, warnings
+import numpy as np
+import gilfree
+from gilfree import reductions, primes
+interrupts, step = sys.argv[1] == "interrupt", int(sys.argv[2])
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of fork beside threads
+sys.unraisablehook = lambda _: None  # an interrupt that came in a destructor
+x = np.ones(400_000)
+
+def compute():
+    assert reductions.sum(x, threads=2) == 400_000
+    assert primes.count_primes(1000) == 168
+
+def handler(*_):
+    if interrupts:
+        raise KeyboardInterrupt
+    compute()
+
+def run(after):
+    lines = 0
+    def trace(frame, event, arg):
+        nonlocal lines
+        lines += 1
+        if lines == after:
+            sys.settrace(None)
+            signal.raise_signal(signal.SIGINT)
+        return trace
+    sys.settrace(trace)
+    try:
+        compute()
+    except KeyboardInterrupt:
+        pass
+    sys.settrace(None)
+    compute()
+    return lines >= after
+
+signal.signal(signal.SIGINT, handler)
+after, status = 1, 0
+while status == 0:  # until the signal comes after the end
+    child = os.fork()
+    if not child:
+        signal.alarm(60)
+        try:
+            status = 0 if run(after) else 1
+        except BaseException:
+            traceback.print_exc()
+            status = 2
+        os._exit(status)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    after += step
+print(status, after // step > 20)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="each moment is tried in a process of its own, made by fork")
+@pytest.mark.parametrize("what", ["interrupt", "compute"])
+@pytest.mark.parametrize("step", [pytest.param(31, marks=pytest.mark.thorough), 311], ids=["every-31", "every-311"])
+def test_interrupted_anywhere(what: str, step: int) -> None:
+    """In the first call, imports included: Ctrl-C leaves nothing broken behind, and a handler may compute."""
+    command = [sys.executable, "-c", ANYWHERE, what, str(step)]
+    done = subprocess.run(command, env=child.environment(), capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["1", "True"], done.stderr
+
+
+NUMBA_INTERRUPTED = """
+import signal
+import numpy as np
+from numba.core import event
+from gilfree import reductions
+x = np.arange(1000.0)
+class Ctrl_C(event.Listener):
+    def on_start(self, _):
+        signal.raise_signal(signal.SIGINT)
+    on_end = on_start
+for backend in ("numba", "numba-parallel"):
+    combine = lambda a, b: a + b
+    with event.install_listener("numba:compile", Ctrl_C()):
+        try:
+            reductions.reduce(combine, x, 0, backend=backend)
+            print("not interrupted")
+        except KeyboardInterrupt:
+            print("interrupted")
+    print(reductions.reduce(combine, x, 0, backend=backend))
+"""
+
+
+def test_interrupted_while_numba_compiles() -> None:
+    """Which ends first; later calls, and functions that have types in common, are as if nothing had happened."""
+    pytest.importorskip("numba")
+    assert child.output(NUMBA_INTERRUPTED).split() == ["interrupted", "499500.0"] * 2

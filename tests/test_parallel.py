@@ -892,6 +892,155 @@ def test_more_jobs_than_workers() -> None:
         broken.result(60)
 
 
+# --- surroundings ----------------------------------------------------------------------------------------------------
+
+GREEN = """
+import sys
+import numpy as np
+package, early = sys.argv[1:]
+if early == "later":
+    from gilfree import parallel, primes, reductions
+if package == "gevent":
+    import gevent.monkey, gevent.pool
+    gevent.monkey.patch_all()
+    pool = gevent.pool.Pool(4)
+else:
+    import eventlet
+    eventlet.monkey_patch()
+    pool = eventlet.GreenPool(4)
+from gilfree import parallel, primes, reductions
+x, ticks = np.ones(4_000_000), []
+def total(_):
+    return reductions.sum(x, threads=2)
+def count(n):
+    return primes.count_primes(n, n + 10**7, threads=2)
+print(total(0), *(pool.map if package == "gevent" else pool.imap)(total, range(4)))
+print(*pool.imap(count, [10**9] * 3))
+print(*parallel.overlapped(total, [(0,)] * 3, threads=2))
+print(len(parallel._workers) > 0, parallel.is_main_thread(), flush=True)
+"""
+
+
+@pytest.mark.parametrize("early", ["first", "later"])
+@pytest.mark.parametrize("package", ["gevent", "eventlet"])
+def test_beside_green_threads(package: str, early: str) -> None:
+    """Workers are threads of the system even where ``threading`` makes greenlets, and nobody waits for ever."""
+    pytest.importorskip(package)
+    command = [sys.executable, "-W", "ignore", "-c", GREEN, package, early]
+    done = subprocess.run(command, env=child.environment(), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["4000000.0"] * 5 + ["482449"] * 3 + ["4000000.0"] * 3 + ["True", "True"]
+
+
+NO_THREADS = """
+import threading
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+from gilfree import parallel, reductions
+x, pool, small_pool = np.ones(10**6), ThreadPoolExecutor(2), ThreadPoolExecutor(2)
+small_pool.submit(int).result()
+def totals():
+    return [reductions.sum(x, threads=2, executor=executor) for executor in (None, pool, small_pool)]
+def overlapped(executor):
+    return sorted(parallel.overlapped(str, [(n,) for n in range(20)], threads=2, executor=executor))
+# More memory than there are addresses for: there is no thread to be had, as beyond the limits of a user or a container.
+threading.stack_size(2**46)
+print(totals() == [10**6] * 3, len(parallel._workers))
+print(*(overlapped(executor) == sorted(map(str, range(20))) for executor in (None, pool, small_pool)))
+threading.stack_size(0)
+print(totals() == [10**6] * 3, len(parallel._workers) > 0, len(parallel._jobs))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows reserves a large stack without complaint")
+def test_no_thread_to_be_had() -> None:
+    """What there is does the work, and the next call asks again."""
+    assert child.output(NO_THREADS).split() == ["True", "0", "True", "True", "True", "True", "True", "0"]
+
+
+AGAIN = """
+import signal, sys
+import numpy as np
+from gilfree import parallel, primes, reductions
+backend = sys.argv[1]
+x, calls, depth = np.ones(400_000), 0, 0
+def total():
+    assert reductions.sum(x, threads=2, backend=backend) == 400_000
+    assert primes.count_primes(10**9, 10**9 + 10**7, threads=2, backend=backend) == 482_449
+def handler(*_):
+    global calls, depth
+    if depth < 2:
+        depth += 1
+        total()
+        calls += 1
+        depth -= 1
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.002)
+while calls < 100:
+    total()
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(parallel._numba().get_num_threads() if "numba" in backend else 2)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer here that interrupts")
+@pytest.mark.parametrize("backend", ["cython", "numba-parallel"], indirect=True)
+def test_a_signal_handler_computes(backend: str) -> None:
+    """While its thread is in a kernel, starts workers, imports or compiles."""
+    command = [sys.executable, "-c", AGAIN, backend]
+    environment = child.environment(NUMBA_NUM_THREADS="2")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["2"]
+
+
+@pytest.mark.thread_unsafe(reason="it keeps all workers, which others would wait for")
+@pytest.mark.parametrize("own", [True, False], ids=["own-threads", "executor"])
+def test_a_call_that_has_returned_has_let_go_of_its_arguments(own: bool) -> None:
+    """Whoever was asked to help and did not come in time holds nothing: the caller may resize, close or free."""
+    free = threading.Event()
+    with ThreadPoolExecutor(2) as pool:
+        if own:
+            parallel._hire(2)
+            held = [parallel._Job(free.wait, 60) for _ in parallel._workers]
+            for job in held:
+                parallel._ask(job)
+        else:
+            for _ in range(2):
+                pool.submit(free.wait, 60)
+        try:
+            buffer = bytearray(8 * 10**6)
+            x, out = np.frombuffer(buffer), np.empty(10**6, np.uint8)
+            before = sys.getrefcount(x), sys.getrefcount(out)
+            for _ in range(5):
+                assert reductions.sum(x, threads=3, executor=None if own else pool) == 0
+                pixels.threshold(np.zeros(10**6, np.uint8), 1, out=out, threads=3, executor=None if own else pool)
+                with pytest.raises(ZeroDivisionError):
+                    parallel.run(RELEASES, fails, x, units=4, grain=1, pause=1, executor=None if own else pool)
+            assert (sys.getrefcount(x), sys.getrefcount(out)) == before
+            del x
+            buffer.append(1)  # a BufferError if somebody still looked at it
+        finally:
+            free.set()
+        if own:
+            for job in held:
+                job.result(60)
+
+
+def fails(*_: Any) -> bool:
+    return bool(1 / 0)
+
+
+def test_arrays_may_be_resized_after_each_call() -> None:
+    for call in range(300):
+        x = np.ones(300_000)
+        assert reductions.max(x, threads=2) == 1
+        x.resize(10)  # a ValueError if a worker still held it
+        overlapped = list(parallel.overlapped(np.size, [(x,)], threads=2)) if call % 10 == 0 else [10]
+        assert overlapped == [10]
+        x.resize(5)
+
+
 # --- Ctrl-C ----------------------------------------------------------------------------------------------------------
 
 INTERRUPTED_EVERYWHERE = """

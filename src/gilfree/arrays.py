@@ -4,10 +4,36 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["check_out", "in_c_order", "packed"]
+__all__ = ["as_array", "check_out", "in_c_order", "packed"]
 
 # Enough for any two slices of one array; past it numpy.shares_memory gives up, and so do we.
 _MOST_WORK: Any = 10_000
+
+
+# NumPy numbers its own dtypes below this; those of other packages come after it, or have no number at all.
+_DTYPES = 24
+
+
+def as_array(x: Any, argument: str) -> Any:
+    """``x`` as an ndarray whose numbers are of a plain dtype.
+
+    A number may have fields: ``np.dtype((np.int32, [("low", "<u2"), ("high", "<u2")]))`` is an int32 to NumPy's
+    functions and a record to whoever takes a buffer of it. It is returned as the number. Records proper are returned
+    as they are; the caller says which kinds it takes.
+
+    Raises
+    ------
+    TypeError
+        If another package has made the dtype; the message names ``argument``.
+    """
+    array = np.asarray(x)
+    dtype = array.dtype
+    if dtype.kind in "biufc":
+        if not 0 <= dtype.num < _DTYPES:
+            raise TypeError(f"{argument}: got dtype {dtype} of {type(dtype).__module__}, expected one of NumPy's own")
+        if dtype.names is not None:
+            array = array.view(np.dtype(dtype.char).newbyteorder(dtype.byteorder))
+    return array
 
 
 def packed(array: Any) -> bool:
@@ -28,7 +54,7 @@ def check_out(out: object, shape: tuple[int, ...], dtype: Any, source: Any, argu
     """
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out: got {type(out).__name__}, expected an ndarray")
-    if out.dtype != dtype:
+    if out.dtype != dtype or out.dtype.names is not None:
         raise TypeError(f"out: got dtype {out.dtype}, expected {np.dtype(dtype)}")
     if out.shape != shape:
         raise ValueError(f"out: got shape {out.shape}, expected {shape}")

@@ -1,15 +1,17 @@
 """The backends and what each promises about the GIL; loads their kernels; says why one is missing."""
 
-import importlib
 import importlib.util
 import os
 import types
+import warnings
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from gilfree.interpreter import load, signals_deferred
 
 __all__ = ["BACKENDS", "Backend", "cache_size", "isa", "isas", "kernels", "missing", "resolve"]
 
@@ -98,12 +100,14 @@ def missing(name: str) -> str | None:
     """Why the backend cannot be used here and what to install; None if it can."""
     if name.startswith("numba"):
         try:
-            importlib.import_module("numba")
+            numba = load("numba")
         except ImportError as error:
             return f"Numba cannot be imported ({error}); pip install 'gilfree[numba]', where Numba has wheels"
+        if numba.config.DISABLE_JIT:
+            return "Numba is switched off; unset NUMBA_DISABLE_JIT"
     elif name.startswith("cython"):
         try:
-            importlib.import_module("gilfree._cpu")
+            load("gilfree._cpu")
         except ImportError as error:
             return (
                 f"the compiled modules cannot be imported ({error}); install gilfree from a wheel or with a C compiler"
@@ -121,11 +125,12 @@ def missing(name: str) -> str | None:
 
 def isas() -> tuple[str, ...]:
     """Instruction sets that this processor can run and that were built, best first."""
-    from gilfree import _cpu
-
-    return tuple(
-        name for name in _cpu.isas() if importlib.util.find_spec(f"gilfree.reductions._cython_{name}") is not None
-    )
+    with signals_deferred():  # looking for a module takes the lock of all imports
+        return tuple(
+            name
+            for name in load("gilfree._cpu").isas()
+            if importlib.util.find_spec(f"gilfree.reductions._cython_{name}") is not None
+        )
 
 
 @cache
@@ -169,10 +174,49 @@ def kernels(family: str, backend: str, instructions: str | None = None) -> Any:
     come back to bytecode after every ticket and need no limit.
     """
     if backend.startswith("cython"):
-        return importlib.import_module(f"gilfree.{family}._cython_{instructions or isa()}")
+        return load(f"gilfree.{family}._cython_{instructions or isa()}")
     if backend == "python":
-        return importlib.import_module(f"gilfree.{family}._python")
-    return NumbaDoors(importlib.import_module(f"gilfree.{family}._numba"), BACKENDS[backend])
+        return load(f"gilfree.{family}._python")
+    return NumbaDoors(load(f"gilfree.{family}._numba"), BACKENDS[backend])
+
+
+def _compiled(numba: Any, function: types.FunctionType, backend: Backend) -> Callable[..., None]:
+    """What Numba compiles on the first call and keeps on disk, where it finds a folder that it can write to."""
+    options = {"error_model": "numpy", "no_cfunc_wrapper": True, **backend.options}
+    try:
+        kept = numba.njit(function, cache=True, **options)
+    except RuntimeError as error:
+        if "cannot cache" not in str(error):
+            raise
+        _warn_that_nothing_is_kept()
+        kept = numba.njit(function, **options)
+    whole: Callable[..., None] = uninterrupted(kept)
+    return whole
+
+
+def uninterrupted(compiled: Any) -> Any:
+    """The same function of Numba's, which now compiles without being interrupted.
+
+    After Ctrl-C in the middle of it, Numba could not compile other functions that have types in common with this one.
+    """
+    compile_for_args = compiled._compile_for_args  # what Numba calls when it meets types for the first time
+
+    def whole(*args: Any, **kwargs: Any) -> Any:
+        with signals_deferred():
+            return compile_for_args(*args, **kwargs)
+
+    compiled._compile_for_args = whole
+    return compiled
+
+
+@cache
+def _warn_that_nothing_is_kept() -> None:
+    warnings.warn(
+        "Numba can write neither beside the installed package nor to a home folder, so each process compiles the"
+        " kernels of its backends again; NUMBA_CACHE_DIR names a folder for them",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 class NumbaDoors:
@@ -197,8 +241,7 @@ class NumbaDoors:
         label = f"{name}_{self._backend.name.replace('-', '_')}"
         copy = types.FunctionType(loop.__code__, loop.__globals__, label)
         copy.__qualname__ = label
-        njit = self._module.numba.njit
-        compiled = njit(copy, cache=True, error_model="numpy", no_cfunc_wrapper=True, **self._backend.options)
+        compiled = _compiled(self._module.numba, copy, self._backend)
 
         prepare = getattr(self._module, "prepare", None)
 

@@ -1,14 +1,104 @@
-"""Which Python is this: GIL on, off, and who switched it back on."""
+"""Which Python is this: GIL on, off, and who switched it back on; its threads and imports, whatever is patched."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import sysconfig
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from importlib.machinery import ExtensionFileLoader
+from importlib import import_module
+from importlib.machinery import BuiltinImporter, ExtensionFileLoader
+from importlib.util import module_from_spec
+from typing import Any
 
-__all__ = ["Imports", "free_threaded_build", "gil_enabled", "gil_enabled_by", "imports"]
+__all__ = [
+    "Imports",
+    "free_threaded_build",
+    "gil_enabled",
+    "gil_enabled_by",
+    "imports",
+    "is_main_thread",
+    "load",
+    "original_thread",
+    "signals_deferred",
+]
+
+
+def _original_thread_module() -> Any:
+    """A copy of ``_thread`` as the interpreter makes it.
+
+    gevent and eventlet replace the functions of the module that everybody imports: a thread is a greenlet then, and a
+    lock switches greenlets. Workers wait for each other without the GIL, so they must be threads of the operating
+    system; a greenlet that waits so keeps all others of its thread from running, for ever if it waits for one of them.
+    """
+    spec = BuiltinImporter.find_spec("_thread")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+original_thread = _original_thread_module()
+
+
+_LINUX = sys.platform == "linux"
+
+
+def is_main_thread() -> bool:
+    """Whether signals are handled in this thread, whatever greenlet runs in it."""
+    if _LINUX:
+        return bool(original_thread.get_native_id() == os.getpid())
+    return bool(original_thread.get_ident() == threading.main_thread().ident)  # not so with gevent
+
+
+def load(name: str) -> Any:
+    """Import a module without being interrupted; see ``signals_deferred``."""
+    module = sys.modules.get(name)
+    if module is not None and not getattr(module.__spec__, "_initializing", False):
+        return module
+    with signals_deferred():
+        return import_module(name)
+
+
+@contextmanager
+def signals_deferred() -> Iterator[None]:
+    """Have signals wait for the end of the block, as far as Python functions handle them.
+
+    Ctrl-C in the middle of an import leaves behind what cannot be imported again: a compiled module, half of Numba, the
+    import system's own lock. And the handler of a signal may call a kernel, which would find modules half imported.
+    """
+    handlers: dict[int, Any] = {}
+    came: list[int] = []
+    if is_main_thread():  # no other handles signals
+        try:
+            for number in signal.valid_signals():
+                handler = signal.getsignal(number)
+                if callable(handler):
+                    handlers[number] = handler
+                    signal.signal(number, lambda number, _frame: came.append(number))
+        except ValueError:  # a subinterpreter, which handles no signals either
+            handlers.clear()
+        except BaseException:
+            _restore(handlers)
+            raise
+    try:
+        yield
+    finally:
+        _restore(handlers)
+        for late in came:
+            signal.raise_signal(late)
+
+
+def _restore(handlers: dict[int, Any]) -> None:
+    for key, handler in handlers.items():
+        signal.signal(key, handler)
+
 
 # Imports the modules named on standard input, one by one, and prints the first after which the GIL is on.
 _FIRST_TO_ENABLE = """

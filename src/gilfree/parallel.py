@@ -10,13 +10,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gilfree import backends
 from gilfree.backends import Backend
+from gilfree.interpreter import is_main_thread, load, original_thread
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -29,6 +29,9 @@ __all__ = ["MAX_THREADS", "cpu_count", "each", "elsewhere", "overlapped", "run",
 
 # More threads than any machine has CPUs, few enough that a slip of the keyboard does not exhaust the process.
 MAX_THREADS = 1024
+
+# Seconds that the end of the process waits for a worker: one that Ctrl-C kept from being started never ends.
+DISMISSAL = 10
 
 chosen: ContextVar[int | None] = ContextVar("gilfree_threads", default=None)
 
@@ -142,44 +145,63 @@ def use(*, backend: str | None = None, threads: int | None = None) -> Iterator[N
 
 # --- who -------------------------------------------------------------------------------------------------------------
 
-_lock = threading.Lock()  # guards the number of workers
-_numba_lock = threading.Lock()  # Numba's workqueue layer ends the process when two threads enter it
+
+_thread = original_thread
+# Both can be taken again by a signal handler that calls a kernel while its thread has them.
+_lock = _thread.RLock()  # guards the number of workers
+_numba_lock = _thread.RLock()  # Numba's workqueue layer ends the process when two threads enter it
 _numba_started_in: int | None = None  # the process whose Numba threads are running
 _jobs: "deque[_Job | None]" = deque()  # what no worker has taken yet
 _idle: "list[Bell]" = []  # of the workers that wait for a job; the last to begin waiting is the first called
-_workers: "list[tuple[threading.Thread, Bell]]" = []
-_here = threading.local()  # .worker is true in a thread that is working for `run`
+_workers: "list[tuple[Bell, Bell]]" = []  # of each: what it waits for, and what is rung when it has ended
+_here = _thread._local()  # .worker is true in a thread that is working for `run`
+
+
+@cache
+def _compiled(name: str) -> Any:
+    return load(f"gilfree.{name}")
 
 
 class _Job:
     """A call that a worker is asked to make, with what `_wait` needs of a Future.
 
-    Ctrl-C may come between any two steps of the caller's, so each of them can be done again.
+    Ctrl-C may come between any two steps of the caller's, so each of them can be done again. Once it is over or called
+    off it has no arguments: a caller may close or resize an array as soon as its call has returned.
     """
 
     __slots__ = ("arguments", "begun", "error", "function", "over", "seen")
 
     def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
-        from gilfree._bell import Bell
-
-        self.function = function
-        self.arguments = arguments
+        self.function: Callable[..., Any] | None = function
+        self.arguments: tuple[Any, ...] = arguments
         self.error: BaseException | None = None
-        self.begun = threading.Lock()  # taken by who comes first: the worker, or the caller who calls the job off
+        self.begun = _thread.allocate_lock()  # taken by who is first: the worker, or the caller who calls the job off
         self.seen = False  # by a worker, who will ring when it is over, or was called off
-        self.over = Bell()
+        self.over: Bell = _compiled("_bell").Bell()
 
     def run(self) -> None:
         self.seen = True
         if self.begun.acquire(False):
             try:
+                assert self.function is not None
                 self.function(*self.arguments)
             except BaseException as error:  # noqa: BLE001 - the caller's, who waits for it
                 self.error = error
+        self._forget()
+
+    def run_and_ring(self) -> None:
+        self.run()
+        self.over.ring()
 
     def cancel(self) -> bool:
         # Taken, but seen by no worker: the caller called it off before.
-        return self.begun.acquire(False) or not self.seen
+        called_off = self.begun.acquire(False) or not self.seen
+        if called_off:
+            self._forget()
+        return called_off
+
+    def _forget(self) -> None:
+        self.function, self.arguments = None, ()
 
     def done(self) -> bool:
         return self.over.is_rung()
@@ -195,12 +217,13 @@ class _Job:
             raise error
 
 
-def _work(jobs: "deque[_Job | None]", idle: "list[Bell]", bell: "Bell") -> None:
+def _work(name: str, jobs: "deque[_Job | None]", idle: "list[Bell]", bell: "Bell", ended: "Bell") -> None:
     """Do jobs, one after the other, for as long as the process lives.
 
     At a bell of its own, a thread is at work 2 to 8 µs after it is called. One of a ThreadPoolExecutor takes 20 to 50,
     for there a future, a queue and a semaphore are Python's, and each step of them needs the GIL.
     """
+    threading.current_thread().name = name
     _here.worker = True
     over = None
     while True:
@@ -219,6 +242,8 @@ def _work(jobs: "deque[_Job | None]", idle: "list[Bell]", bell: "Bell") -> None:
             over.ring()
             over = None
         if job is None:
+            jobs.append(None)  # for the next one
+            ended.ring()
             return
         job.run()
         over = job.over
@@ -226,18 +251,30 @@ def _work(jobs: "deque[_Job | None]", idle: "list[Bell]", bell: "Bell") -> None:
 
 
 def _hire(count: int) -> None:
-    """Have so many workers, or one for each CPU: one that is done with a job may not be idle yet."""
-    from gilfree._bell import Bell
+    """Have so many workers, or one for each CPU: one that is done with a job may not be idle yet.
 
+    Fewer where the system gives no more threads (``ulimit -u``, a control group's ``pids.max``): the next call asks for
+    them again.
+    """
     with _lock:
         if not _workers:
+            atexit.unregister(_dismiss)
             atexit.register(_dismiss)
         while len(_workers) < max(count, cpu_count()):
-            bell = Bell()
-            name = f"gilfree_{len(_workers)}"
-            thread = threading.Thread(target=_work, args=(_jobs, _idle, bell), name=name, daemon=True)
-            _workers.append((thread, bell))
-            thread.start()
+            worker = _compiled("_bell").Bell(), _compiled("_bell").Bell()
+            try:
+                _workers.append(worker)
+                _thread.start_new_thread(_work, (f"gilfree_{len(_workers) - 1}", _jobs, _idle, *worker))
+            except BaseException as error:
+                _workers.remove(worker)
+                if _no_thread(error):
+                    return
+                raise
+
+
+def _no_thread(error: BaseException) -> bool:
+    """Whether the system, or an interpreter that is about to end, gives no thread."""
+    return isinstance(error, RuntimeError) and "new thread" in str(error)
 
 
 def _ask(job: _Job, tickets: "Tickets | None" = None) -> None:
@@ -252,18 +289,18 @@ def _ask(job: _Job, tickets: "Tickets | None" = None) -> None:
 
 def _dismiss() -> None:
     """Have the workers end before the interpreter does; who calls a kernel later works alone."""
-    _jobs.extend([None] * len(_workers))
-    for thread, bell in _workers:
+    _jobs.append(None)
+    for bell, _ in _workers:
         bell.ring()  # one that is at work looks for more by itself
-        if thread.is_alive():
-            thread.join()
+    for _, ended in _workers:
+        ended.wait(DISMISSAL)
     _idle.clear()
 
 
 def _after_fork() -> None:
     """A child process has none of its parent's threads: forget them, and locks another thread may have held."""
     global _lock, _numba_lock, _jobs, _idle, _workers
-    _lock, _numba_lock = threading.Lock(), threading.Lock()
+    _lock, _numba_lock = _thread.RLock(), _thread.RLock()
     _jobs, _idle, _workers = deque(), [], []
 
 
@@ -316,23 +353,22 @@ def run(
     KeyboardInterrupt
         Within 100 ms of Ctrl-C; all workers have stopped by then.
     """
-    from gilfree._tickets import Tickets
-
     check(threads, executor)
     if backend.threads == "numba":
         owned = [private()]
         # For a single ticket, waking Numba's threads would cost more than they save.
         alone = units <= grain or getattr(_here, "worker", False)
-        _run_numba(backend, door, (*buffers, *owned[0]), Tickets(units, grain * pause), threads, alone)
+        tickets = _compiled("_tickets").Tickets(units, grain * pause)
+        _run_numba(backend, door, (*buffers, *owned[0]), tickets, threads, alone)
         return owned
 
-    tickets = Tickets(units, max(1, grain // backend.slowness))
+    tickets = _compiled("_tickets").Tickets(units, max(1, grain // backend.slowness))
     workers = 1
     if len(tickets) > 1 and not getattr(_here, "worker", False):
         workers = min(thread_count(threads), len(tickets))
     owned = [private() for _ in range(workers)]
     holds = not backend.releases
-    main = threading.current_thread() is threading.main_thread()
+    main = is_main_thread()
 
     def work(own: tuple[Any, ...], most: int) -> None:
         nested = getattr(_here, "worker", False)
@@ -354,9 +390,7 @@ def run(
 
 def share(door: Callable[..., bool], *, units: int, grain: int, pause: int, threads: int | None = None) -> None:
     """As ``run``, for calls of less than 100 µs: few words are spent on a compiled door that has its buffers."""
-    from gilfree._tickets import Tickets
-
-    tickets = Tickets(units, grain)
+    tickets = _compiled("_tickets").Tickets(units, grain)
     alone = getattr(_here, "worker", False)
     workers = 1 if alone else min(thread_count(threads), len(tickets))
 
@@ -371,45 +405,45 @@ def _spread(
     call: Callable[..., None], arguments: list[tuple[Any, ...]], tickets: "Tickets", executor: "Executor | None"
 ) -> None:
     """Make these calls, the first one here and the others on other threads, which share the tickets."""
-    futures: list[_Job | Future[None]] = []
-    _, *others = arguments
+    jobs = [_Job(call, *other) for other in arguments[1:]]
     try:
-        # One by one: if Ctrl-C comes in between, those that began are known and waited for.
         if executor is not None:
-            for other in others:
-                futures.append(executor.submit(call, *other))  # noqa: PERF401
-        elif others:
-            if len(_workers) < len(others):
-                _hire(len(others))
-            for other in others:
-                job = _Job(call, *other)
-                futures.append(job)
+            for job in jobs:
+                try:
+                    executor.submit(job.run_and_ring)
+                except RuntimeError as error:
+                    if not _no_thread(error):
+                        raise
+        elif jobs:
+            if len(_workers) < len(jobs):
+                _hire(len(jobs))
+            for job in jobs[: len(_workers)]:
                 _ask(job, tickets)
         call(*arguments[0])
-        _wait(futures)
+        _wait(jobs)
     except BaseException:
         tickets.stop()
-        _wait_whatever_happens(futures)
+        _wait_whatever_happens(jobs)
         raise
 
 
-def _wait(futures: "list[_Job | Future[None]]") -> None:
+def _wait(jobs: list[_Job]) -> None:
     """Wait for workers that began; those that did not have nothing left to do. Raises what a worker raised."""
     # Windows does not wake a waiting lock for Ctrl-C, so there the wait is cut into slices.
     step = 0.05 if sys.platform == "win32" else None
-    for future in futures:
-        if future.cancel():
+    for job in jobs:
+        if job.cancel():
             continue
         while True:
             try:
-                future.result(step)
+                job.result(step)
                 break
             except TimeoutError:
-                if future.done():
+                if job.done():
                     raise
 
 
-def _wait_whatever_happens(futures: "list[_Job | Future[None]] | list[Future[Any]]") -> None:
+def _wait_whatever_happens(futures: "list[_Job] | list[Future[Any]]") -> None:
     """Wait until no worker writes to the caller's buffers any more, however often Ctrl-C is pressed meanwhile."""
     for future in futures:
         while not (future.cancel() or future.done()):
@@ -525,7 +559,14 @@ def _overlapped(
     try:
         while True:
             for one in islice(todo, ahead - len(futures)):
-                futures.append(pool.submit(_as_worker, function, *one))  # noqa: PERF401 - as in `run`
+                call = _Call(function, one)
+                futures.append(call.future)  # before it may begin, so that Ctrl-C finds it
+                try:
+                    pool.submit(call).add_done_callback(call.called_off)
+                except RuntimeError as error:
+                    if not _no_thread(error):
+                        raise
+                    call()  # here, unless one of the threads that there are was faster
             if not futures:
                 return
             while not (done := wait(futures, step, FIRST_COMPLETED).done):
@@ -537,6 +578,41 @@ def _overlapped(
         _wait_whatever_happens(futures)
         if own is not None:
             own.shutdown(cancel_futures=True)
+
+
+class _Call:
+    """A call on a thread of a pool, or on the caller's if none can be had; whoever comes first makes it."""
+
+    __slots__ = ("arguments", "begun", "function", "future")
+
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        from concurrent.futures import Future
+
+        self.function: Callable[..., Any] | None = function
+        self.arguments: tuple[Any, ...] = arguments
+        self.begun = _thread.allocate_lock()
+        self.future: Future[Any] = Future()
+
+    def __call__(self) -> None:
+        if not self.begun.acquire(False):
+            return
+        function, arguments, self.function, self.arguments = self.function, self.arguments, None, ()
+        if not self.future.set_running_or_notify_cancel():
+            return
+        try:
+            assert function is not None
+            result = _as_worker(function, *arguments)
+        except BaseException as error:  # noqa: BLE001 - the caller's, who asks for the result
+            del function, arguments  # who has the result may close what they hold
+            self.future.set_exception(error)
+        else:
+            del function, arguments
+            self.future.set_result(result)
+
+    def called_off(self, submitted: "Future[None]") -> None:
+        """Say so where somebody else has shut the pool down."""
+        if submitted.cancelled() and self.future.cancel():
+            self()
 
 
 def _as_worker(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -557,7 +633,7 @@ def _is_interpreter_pool(executor: object) -> bool:
 
 def _numba() -> Any:
     # As a name to import: what of Numba has types differs from one version to the next.
-    return import_module("numba")
+    return load("numba")
 
 
 def numba_thread_limit() -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gilfree import backends, parallel
-from gilfree.arrays import in_c_order, packed
+from gilfree.arrays import as_array, in_c_order, packed
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -26,7 +26,7 @@ PAUSE = 512  # tickets that take about 30 ms
 
 def array(image: ArrayLike) -> NDArray[Any]:
     """``image`` as an array in native byte order."""
-    found = np.asarray(image)
+    found: NDArray[Any] = as_array(image, "image")
     native = found.dtype.newbyteorder("=")
     if native not in DTYPES:
         raise TypeError(f"image: got dtype {found.dtype}, expected uint8, uint16, float32 or float64")

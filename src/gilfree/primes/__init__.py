@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from gilfree import backends, parallel
-from gilfree.arrays import check_out, in_c_order
+from gilfree.arrays import as_array, check_out, in_c_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -752,7 +752,7 @@ def _as_uint64(n: Any, largest: int = 2**64 - 1) -> NDArray[np.uint64]:
         # As objects, so that NumPy does not make floats of ints beyond int64.
         objects = np.array(n, dtype=object)
         return np.array([_number(item, largest) for item in objects.ravel()], np.uint64).reshape(objects.shape)
-    array = np.asarray(n)
+    array = as_array(n, "n")
     if array.dtype.kind not in "iu":
         raise TypeError(f"n: got dtype {array.dtype}, expected an integer dtype or ints")
     if array.dtype.kind == "i":

@@ -13,6 +13,7 @@ from numba import njit, prange, types
 from numba.extending import intrinsic
 
 from gilfree._tickets import Tickets
+from gilfree.backends import uninterrupted
 
 # For functions that compiled code alone calls: what would let Python and C call them takes a third of the compiling.
 inner: Callable[..., Any] = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -400,8 +401,8 @@ def _mark(start: Any, length: int, primes: Any, row: Any) -> None:
             offset += step
 
 
-_mark_held = njit(error_model="numpy")(_mark)
-_mark_released = njit(nogil=True, error_model="numpy")(_mark)
+_mark_held = uninterrupted(njit(error_model="numpy")(_mark))
+_mark_released = uninterrupted(njit(nogil=True, error_model="numpy")(_mark))
 
 
 def test(
@@ -467,8 +468,8 @@ def _tabulate(factors: Any, primes: Any, pi: Any, m: Any, signed: Any, found: An
             factors[p * n] = 4 * p + (1 if p == smallest else 1 - mu)
 
 
-_tabulate_held = njit(error_model="numpy")(_tabulate)
-_tabulate_released = njit(nogil=True, error_model="numpy")(_tabulate)
+_tabulate_held = uninterrupted(njit(error_model="numpy")(_tabulate))
+_tabulate_released = uninterrupted(njit(nogil=True, error_model="numpy")(_tabulate))
 
 
 def ordinary_leaves(x: Any, m: Any, signed: Any, left: Any, total: Any, first: int, last: int) -> None:

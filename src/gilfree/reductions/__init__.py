@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gilfree.arrays import check_out
+from gilfree.arrays import as_array, check_out
 from gilfree.reductions import _fold
 from gilfree.reductions.operators import check_associative, reduce
 
@@ -827,7 +827,7 @@ def _variance(call: Call, target: Any, ddof: float) -> Any:
 
 
 def _dot(call: Call, y: ArrayLike, axis: Axis) -> Any:
-    other = np.asarray(y)
+    other = as_array(y, "y")
     _fold.check_other(call, other)
     if other.shape != call.array.shape:
         raise ValueError(f"y: got shape {other.shape}, expected that of x, {call.array.shape}")

@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.lib.stride_tricks import as_strided
 
 from gilfree import backends, parallel
-from gilfree.arrays import check_out
+from gilfree.arrays import as_array, check_out
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -161,7 +161,7 @@ def prepare(
     longdouble: bool = False,
 ) -> Call:
     """Look at the arguments that all reductions have, and raise what is wrong with them."""
-    array = np.asarray(x)
+    array = as_array(x, "x")
     row = backends.resolve(backend)
     _check_dtype(array.dtype, kinds, row, longdouble)
     if axis is None:

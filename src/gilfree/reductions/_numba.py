@@ -9,13 +9,21 @@ import numba
 import numpy as np
 from numba import njit, prange
 
+from gilfree.backends import uninterrupted
+
 LANES = 32
 BLOCK = 512
 PIECE = 16384
 WORDS = 72
 FRACTION = 1074  # the least double is 2**-1074
 
-compiled: Callable[..., Any] = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True)
+
+def compiled(function: Callable[..., None]) -> Callable[..., None]:
+    """For functions that Python calls."""
+    made: Callable[..., None] = uninterrupted(njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True)(function))
+    return made
+
+
 # For functions that compiled code alone calls: what would let Python and C call them takes a third of the compiling.
 inner: Callable[..., Any] = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 

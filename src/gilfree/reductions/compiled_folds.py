@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import cache, lru_cache
-from importlib import import_module
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from gilfree.backends import uninterrupted
+from gilfree.interpreter import load, signals_deferred
 from gilfree.reductions.folds import PIECE, Functions, Kind, plain, wide
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ __all__ = ["compiled", "memory_of"]
 @lru_cache(maxsize=64)  # of the last few: what Numba compiled holds on to the functions, and nothing would free either
 def compiled(functions: Functions, memory: np.dtype[Any], element: np.dtype[Any], initial: Kind | None) -> CompiledFold:
     """The fold as Numba compiles it, made once; see ``CompiledFold``."""
-    return CompiledFold(functions, memory, element, initial)
+    with signals_deferred():
+        return CompiledFold(functions, memory, element, initial)
 
 
 class CompiledFold:
@@ -39,7 +41,7 @@ class CompiledFold:
         self, functions: Functions, memory: np.dtype[Any], element: np.dtype[Any], initial: Kind | None
     ) -> None:
         # As a name to import: `import numba` is for the kernels, and importing this file must not import it.
-        self._numba = import_module("numba")
+        self._numba = load("numba")
         self._inner = _inner()
         self._memory = memory
         self._loops: dict[tuple[bool, bool], tuple[Any, Any]] = {}
@@ -285,9 +287,10 @@ class CompiledFold:
         buffers = memory, word, axes, axes, self._type(self.kind), types.boolean, states, results
         how = {"error_model": "numpy", "nogil": releases, "no_cfunc_wrapper": True}
         fold = numba.njit(parallel=shared, **how)(self._fold_shared if shared else self._fold)
-        fold.compile((*buffers, *((word[::1],) if shared else ()), word, word))
+        with signals_deferred():
+            fold.compile((*buffers, *((word[::1],) if shared else ()), word, word))
         # Only the calling thread joins, and only long folds need it: it is compiled when first called.
-        return fold, numba.njit(**how)(self._join)
+        return fold, uninterrupted(numba.njit(**how)(self._join))
 
 
 # --- what does not depend on the user's functions: compiled for the first fold of its kind, and there for the others -
@@ -296,7 +299,7 @@ class CompiledFold:
 @cache
 def _inner() -> Any:
     """Compiles what compiled code alone calls: what would let Python and C call it takes a third of the compiling."""
-    return import_module("numba").njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return load("numba").njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @cache

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from gilfree import backends, parallel
-from gilfree.arrays import check_out, in_c_order
+from gilfree.arrays import as_array, check_out, in_c_order
 from gilfree.reductions.compiled_folds import compiled, memory_of
 from gilfree.reductions.folds import PIECE, Functions, Kind, PythonFold, plain, wide
 
@@ -186,7 +186,7 @@ def reduce(
     ...                   init=lambda value, index: (value, index), finish=lambda state: state[1], backend="python")
     array([1, 0])
     """
-    array = np.asarray(x)
+    array = as_array(x, "x")
     if array.dtype.kind not in "buifc" or array.dtype.char in "gG":
         raise TypeError(f"x: got dtype {array.dtype}, expected a bool, integer, float or complex dtype, no long double")
     row = backends.resolve(backend)
@@ -480,7 +480,7 @@ def _operands(sample: Any) -> list[Any]:
         for other in kinds:
             kind = kind.joined(other, "sample")
         return [kind.cast(one, "sample") for one in sample]
-    array = np.asarray(sample).ravel()
+    array = as_array(sample, "sample").ravel()
     if array.size == 0:
         raise ValueError("sample: got nothing, expected at least one operand")
     kind = Kind.of(array[0], "sample")
