@@ -18,6 +18,9 @@ from folds cimport (
 cdef enum:
     STRIP = 1024   # columns folded at once
     NARROW = 64    # the same where a block of them is read twice: 256 KiB of doubles
+    ROOM = 4096    # bytes of the stack for what columns have come to, where that is two numbers each
+    ROOMS = 8192
+    LONG_PLACES = 512
 
 
 cdef inline void sum_integer_columns(
@@ -136,8 +139,18 @@ cdef inline any_real _better(any_real a, any_real b, bint largest) noexcept nogi
 cdef inline void _extreme_real_columns(
     const any_real *x, int64_t stride, int64_t n, int64_t count, any_real *result, int64_t step, bint largest
 ) noexcept nogil:
-    cdef any_real best[STRIP]
-    cdef any_real odd[STRIP]
+    cdef int64_t first = 0, most = ROOM // sizeof(any_real)
+    while first < count:
+        _extremes(x + first, stride, n, min(count - first, most), result + first * step, step, largest)
+        first += most
+
+
+cdef inline void _extremes(
+    const any_real *x, int64_t stride, int64_t n, int64_t count, any_real *result, int64_t step, bint largest
+) noexcept nogil:
+    cdef char rooms[ROOMS]
+    cdef any_real *best = <any_real *> rooms
+    cdef any_real *odd = best + ROOM // sizeof(any_real)
     cdef any_real one
     cdef int64_t i, j
     cdef const any_real *row
@@ -253,11 +266,21 @@ cdef inline void argmax_columns(
 cdef inline void _arg_columns(
     const number *x, int64_t stride, int64_t n, int64_t count, int64_t *result, int64_t step, bint largest
 ) noexcept nogil:
-    """The places as wide as the numbers, or a comparison would not do for both."""
-    cdef number best[STRIP]
+    cdef int64_t first = 0, most = min(STRIP, ROOM // sizeof(number))
+    while first < count:
+        _places(x + first, stride, n, min(count - first, most), result + 2 * first * step, step, largest)
+        first += most
+
+
+cdef inline void _places(
+    const number *x, int64_t stride, int64_t n, int64_t count, int64_t *result, int64_t step, bint largest
+) noexcept nogil:
+    """As wide as the numbers, or a comparison would not do for both."""
+    cdef char room[ROOM]
+    cdef number *best = <number *> room
     cdef uint16_t where16[STRIP]
     cdef uint32_t where32[STRIP]
-    cdef uint64_t where64[STRIP]
+    cdef uint64_t where64[LONG_PLACES]
     cdef int64_t i, j
     cdef number value
     cdef bint better

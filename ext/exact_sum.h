@@ -45,6 +45,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "scratch.h"
 #include "bits.h"
 
 #if defined(_MSC_VER) && !defined(__clang__)
@@ -418,11 +419,14 @@ static void exact_reopen(exact_account *account, int top) {
     account->top = top;
 }
 
+/* What a span in single precision is as doubles, and what all levels leave of one. */
+GILFREE_PER_THREAD double exact_copy[EXACT_SPAN], exact_rest[EXACT_SPAN];
+
 /* Add up to EXACT_PIECE numbers. */
 EXACT_INLINE void exact_piece(exact_account *account, const double *x, const float *y, int narrow, int64_t n) {
     const int limit = 1023 - exact_scale(0, 0), digits = narrow ? 24 : 53, smallest = narrow ? -149 : -1074;
     enum { QUICK, CHECKED, DEEP, SCATTERED } way = QUICK;
-    double copy[EXACT_SPAN], rest[EXACT_SPAN];
+    double *copy = exact_copy, *rest = exact_rest;
     int levels = narrow ? 1 : 2, fewest = 1;
     int64_t i;
     exact_reopen(account, exact_guess(x, y, narrow, n));

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "scratch.h"
+
 #if defined(__AVX512F__)
 #include <immintrin.h>
 typedef __m512 gauss_floats;
@@ -201,6 +203,8 @@ static inline void gauss_compare_row(
         out[i] = (int16_t)pixels[i] > (int16_t)(means[i] - delta) ? white : black;
 }
 
+GILFREE_PER_THREAD uint8_t gauss_columns_of_means[GAUSS_MOST * GAUSS_ROWS], gauss_means[GAUSS_ROWS * GAUSS_MOST];
+
 /* Compares up to GAUSS_ROWS rows of a picture with their means less `delta`, of a thousand or less. `rows` and
  * `columns` are those that stand around, from the radius before the first to the radius after the last, and never go
  * back. `room` is for (height + 2 * row_radius + 3) * GAUSS_STRIP + (GAUSS_MOST + 2 * column_radius + 4) * GAUSS_ROWS
@@ -214,7 +218,7 @@ static void gauss_compare(const uint8_t *picture, int64_t width, const int64_t *
     float *strip = (float *)(((uintptr_t)room + 63) & ~(uintptr_t)63);  /* lines of the picture as floats */
     float *turned = strip + (lines + 3) * GAUSS_STRIP;                  /* columns of their sums, side by side */
     float sums[GAUSS_ROWS * GAUSS_STRIP] = {0};
-    uint8_t some[GAUSS_STRIP], columns_of_means[GAUSS_MOST * GAUSS_ROWS], means[GAUSS_ROWS * GAUSS_MOST];
+    uint8_t some[GAUSS_STRIP], *columns_of_means = gauss_columns_of_means, *means = gauss_means;
     int64_t filled = 0, done = 0;
     for (int64_t x = 0; x < padded; x += GAUSS_STRIP) {
         const int64_t end = x + GAUSS_STRIP < padded ? x + GAUSS_STRIP : padded;

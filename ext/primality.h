@@ -27,6 +27,7 @@
 
 #include "bits.h"
 #include "pseudoprimes.h"
+#include "scratch.h"
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
@@ -879,7 +880,9 @@ typedef struct {
 typedef struct {
     uint8_t *out;                       /* zeros, and 1 where a prime was found */
     queue_t strong[KINDS], lucas[KINDS];
+    uint64_t p[QUEUE + GROUP];          /* the parameters of those that a Lucas test is made of */
 } tester_t;
+GILFREE_PER_THREAD tester_t tester;     /* 70 KiB */
 
 ALWAYS int kind_of(uint64_t n) { return (n >> 32 != 0) + (n >> 48 != 0) + (n >> 52 != 0) + (n >> 55 == 511); }
 
@@ -932,7 +935,7 @@ static void move_up(queue_t *queue, int done) {
 /* Test all that wait, or as many as fill groups, and keep the rest. */
 static void run_lucas(tester_t *t, int kind, int all) {
     queue_t *queue = &t->lucas[kind];
-    uint64_t p[QUEUE + GROUP];
+    uint64_t *p = t->p;
     int i, k, taken, done, count = 0;
     for (i = 0; i < queue->count; i++) {    /* without a parameter: composite */
         p[count] = parameter_for(queue->n[i]);
@@ -1015,10 +1018,11 @@ ALWAYS int has_small_factor(uint64_t n) {
 }
 
 /* Set out[i] to whether n[i] is prime, for fewer than 2**32 numbers. */
-static void test_numbers(const uint64_t *n, uint8_t *out, int64_t length) {
-    tester_t t;
+GILFREE_APART void test_numbers_in(
+    tester_t *GILFREE_RESTRICT t, const uint64_t *GILFREE_RESTRICT n, uint8_t *GILFREE_RESTRICT out, int64_t length
+) {
     int64_t i = 0;
-    start_tests(&t, out);
+    start_tests(t, out);
     memset(out, 0, (size_t)length);
 #if defined(__AVX512F__)
     for (; i < length; i += 8) {
@@ -1042,22 +1046,26 @@ static void test_numbers(const uint64_t *n, uint8_t *out, int64_t length) {
             (__mmask8)(left & ~(kinds[LONG] | kinds[TOP])), v, _mm512_set1_epi64((int64_t)1 << 48));
         kinds[LIGHT] = (__mmask8)(left & ~(kinds[TOP] | kinds[LONG] | kinds[MIDDLE] | kinds[SHORT]));
         for (k = 0; k < KINDS; k++) {
-            queue_t *queue = &t.strong[k];
+            queue_t *queue = &t->strong[k];
             if (kinds[k] == 0) continue;
             _mm512_storeu_si512(queue->n + queue->count, _mm512_maskz_compress_epi64(kinds[k], v));
             _mm256_storeu_si256(
                 (__m256i *)(queue->where + queue->count), _mm256_maskz_compress_epi32(kinds[k], where));
             queue->count += count_ones(kinds[k]);
-            if (queue->count >= QUEUE) run_strong(&t, k, 0);
+            if (queue->count >= QUEUE) run_strong(t, k, 0);
         }
     }
 #else
     for (; i < length; i++) {
         if (n[i] < TINY) out[i] = (uint8_t)is_tiny_prime(n[i]);
-        else if (n[i] % 2 != 0 && !has_small_factor(n[i])) add_test(&t, n[i], (uint32_t)i);
+        else if (n[i] % 2 != 0 && !has_small_factor(n[i])) add_test(t, n[i], (uint32_t)i);
     }
 #endif
-    finish_tests(&t);
+    finish_tests(t);
+}
+
+static void test_numbers(const uint64_t *n, uint8_t *out, int64_t length) {
+    test_numbers_in(&tester, n, out, length);
 }
 
 /* --- the next prime, or the one before --------------------------------------------------------------------------- */
@@ -1087,11 +1095,12 @@ static uint64_t adjacent_tiny(uint64_t n, int forward) {
 }
 
 /* Set out[i] to the next prime above n[i], or below, or to 0 where there is none. */
-static void search_primes(const uint64_t *n, uint64_t *out, int count, int forward) {
+GILFREE_APART void search_primes(
+    tester_t *GILFREE_RESTRICT t, const uint64_t *GILFREE_RESTRICT n, uint64_t *GILFREE_RESTRICT out, int count, int forward
+) {
     window_t windows[SEARCHES];
     uint8_t active[SEARCHES], found[SEARCHES];
     uint64_t candidates[SEARCHES];
-    tester_t t;
     int i, k, a, left = 0;
     for (i = 0; i < count; i++) {
         out[i] = 0;
@@ -1105,7 +1114,7 @@ static void search_primes(const uint64_t *n, uint64_t *out, int count, int forwa
     while (left != 0) {
         /* As soon as the searches that are left fill no group, each tries several candidates at a time. */
         int each = left <= 2 ? 4 : left < GROUP ? GROUP / left : 1, tried = 0, kept = 0;
-        start_tests(&t, found);
+        start_tests(t, found);
         for (a = 0; a < left; a++) {
             window_t *w = &windows[active[a]];
             uint64_t bits;
@@ -1116,11 +1125,11 @@ static void search_primes(const uint64_t *n, uint64_t *out, int count, int forwa
                 uint64_t step = 2 * (uint64_t)bottom_bit(bits);
                 candidates[tried] = forward ? w->start + step : w->start - step;
                 found[tried] = 0;
-                add_test(&t, candidates[tried], (uint32_t)tried);
+                add_test(t, candidates[tried], (uint32_t)tried);
                 tried++;
             }
         }
-        finish_tests(&t);
+        finish_tests(t);
         tried = 0;
         for (a = 0; a < left; a++) {
             window_t *w = &windows[active[a]];
@@ -1139,7 +1148,7 @@ static void search_primes(const uint64_t *n, uint64_t *out, int count, int forwa
 static void adjacent_primes(const uint64_t *n, uint64_t *out, int64_t length, int forward) {
     int64_t i;
     for (i = 0; i < length; i += SEARCHES)
-        search_primes(n + i, out + i, (int)(length - i < SEARCHES ? length - i : SEARCHES), forward);
+        search_primes(&tester, n + i, out + i, (int)(length - i < SEARCHES ? length - i : SEARCHES), forward);
 }
 
 #endif

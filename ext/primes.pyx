@@ -38,8 +38,18 @@ cdef extern from "sieve.h":
     int64_t gilfree_count(const uint8_t *flags, int64_t length) nogil
     void gilfree_extract(const uint8_t *flags, int64_t length, uint64_t low, uint64_t *out, uint64_t *end) nogil
 
-cdef enum:
-    TESTED = 512        # bytes of a row, eight numbers each, that `test` collects for one run
+cdef extern from *:
+    """
+    #include "scratch.h"
+    enum { TESTED = 512 };
+    GILFREE_PER_THREAD uint64_t tested_numbers[8 * TESTED];
+    GILFREE_PER_THREAD uint8_t tested_answers[8 * TESTED], tested_bits[TESTED];
+    """
+    enum:
+        TESTED          # bytes of a row, eight numbers each, that `test` collects for one run
+    uint64_t tested_numbers[]
+    uint8_t tested_answers[]
+    uint8_t tested_bits[]
 
 make_tables()
 gilfree_sieve_prepare()
@@ -212,9 +222,9 @@ cdef bint _test(
     int64_t *tickets, Py_ssize_t most,
 ) noexcept nogil:
     cdef int64_t unit = 0, last_unit = 0, at, end, i
-    cdef uint64_t numbers[8 * TESTED]
-    cdef uint8_t answers[8 * TESTED]
-    cdef uint8_t bits[TESTED]
+    cdef uint64_t *numbers = tested_numbers
+    cdef uint8_t *answers = tested_answers
+    cdef uint8_t *bits = tested_bits
     cdef int64_t size, j
     while most != 0:
         if not take(tickets, &unit, &last_unit):

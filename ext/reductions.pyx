@@ -755,6 +755,14 @@ cdef enum:
     MOST_ROWS = 1 << 16     # of small arrays that are folded along an axis
     QUIETLY = 1 << 16       # bytes: they take 2 to 5 µs, and letting go beside a busy thread may cost a switch interval
 
+cdef extern from *:
+    """
+    #include "scratch.h"
+    GILFREE_PER_THREAD double whole_partials[2 * 512], whole_ends[512];
+    """
+    double whole_partials[]     # 2 * MOST_PIECES
+    double whole_ends[]         # MOST_PIECES
+
 cdef tuple _SCALARS = (
     np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64, np.float32, np.float64,
 )
@@ -810,8 +818,8 @@ cdef void _whole(
     int fold, int code, const char *x, const char *y, int64_t n, Py_ssize_t itemsize, char *result
 ) noexcept nogil:
     """Fold all pieces and join them into ``result``, which has room for an exact sum."""
-    cdef double partials[2 * MOST_PIECES]
-    cdef double ends[MOST_PIECES]
+    cdef double *partials = whole_partials
+    cdef double *ends = whole_ends
     cdef int64_t words[EXACT_WORDS]
     cdef const Fold *row = &TABLE[fold][code]
     cdef int64_t pieces = (n + PIECE - 1) // PIECE, piece, m, size, i

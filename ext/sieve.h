@@ -25,11 +25,7 @@
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
 #include <immintrin.h>
 #endif
-#if defined(_MSC_VER) && !defined(__clang__)
-#define GILFREE_RESTRICT __restrict
-#else
-#define GILFREE_RESTRICT restrict
-#endif
+#include "scratch.h"
 
 enum {
     GILFREE_PRESIEVED = 163,        /* primes from 7 to here are in the patterns */

@@ -67,7 +67,7 @@ cdef extern from *:
     double two_to(int64_t n) nogil
 
 cdef enum:
-    CHUNK = 512     # pixels of a row at a time: their sums, squares and thresholds stay in the first cache
+    CHUNK = 128     # pixels of a row at a time: their sums, squares and thresholds take 8 KiB of the stack
     LOW = 128       # rows of bytes that add up to less than 2**15
     NARROW = 1 << 14    # pixels in a window up to which single precision rounds their mean to the right byte
     CENTRE = 128    # bytes are squared about this: a window of 511 x 511 of such squares fits 32 bits

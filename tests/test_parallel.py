@@ -958,6 +958,38 @@ def test_no_thread_to_be_had() -> None:
     assert child.output(NO_THREADS).split() == ["True", "0", "True", "True", "True", "True", "True", "0"]
 
 
+SMALL_STACKS = """
+import sys, threading
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+from calls import KERNELS
+from gilfree import parallel
+size, backend, wrong = int(sys.argv[2]), "cython", []
+for name, kernel in KERNELS.items():
+    kernel(1)(backend=backend, threads=1)  # what is imported needs more stack
+right = {name: kernel(size)(backend=backend, threads=1) for name, kernel in KERNELS.items()}
+def check():
+    for name, kernel in KERNELS.items():
+        for threads in (1, 4):
+            np.testing.assert_array_equal(kernel(size)(backend=backend, threads=threads), right[name], name)
+    print(len(right) > 40)
+threading.stack_size(65536)
+check()
+thread = threading.Thread(target=check)  # the caller is a worker, too
+thread.start()
+thread.join()
+"""
+
+
+@pytest.mark.parametrize("size", [300, 40_000])
+def test_small_stacks(size: int) -> None:
+    """In threads of 64 KiB, of which Python takes its part; those of musl have 128."""
+    command = [sys.executable, "-c", SMALL_STACKS, str(Path(__file__).parent), str(size)]
+    done = subprocess.run(command, env=child.environment(), capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["True", "True"], done.stderr
+
+
 AGAIN = """
 import signal, sys
 import numpy as np
