@@ -256,3 +256,49 @@ def test_promise_about_the_gil(backend: str, name: str, gil: Gil, monkeypatch: p
             # Hundreds of knocks: a door that lets go is free for nearly all of its time, and the first one tells.
             found = measure(door, seconds=0.1)
             assert found.verdict not in LETS_GO, found
+
+
+NO_CACHE = """
+import sys, warnings
+import numba.core.caching
+from gilfree import backends, cli, primes, reductions
+def nowhere(self):
+    raise OSError("read-only")
+numba.core.caching._CacheLocator.ensure_cache_path = nowhere
+with warnings.catch_warnings(record=True) as seen:
+    warnings.simplefilter("always")
+    for backend in ("numba", "numba-held"):
+        print(reductions.sum([1, 2], backend=backend), reductions.max([1, 2], backend=backend))
+print([(one.category.__name__, "NUMBA_CACHE_DIR" in str(one.message)) for one in seen])
+sys.exit(cli.main(["info"]))
+"""
+
+
+def test_numba_without_a_folder_for_its_cache() -> None:
+    """As in a read-only installation without a home: it compiles in each process, which a warning says once."""
+    pytest.importorskip("numba")
+    first, second, warned, *info = child.output(NO_CACHE).splitlines()
+    assert [first, second] == ["3 2", "3 2"]
+    assert warned == "[('RuntimeWarning', True)]"
+    assert any("numba-parallel" in line for line in info)
+
+
+SWITCHED_OFF = """
+from gilfree import backends, reductions
+print(backends.resolve().name, reductions.sum([1, 2]))
+for call in (
+    lambda: reductions.sum([1, 2], backend="numba"),
+    lambda: reductions.reduce(lambda a, b: a + b, [1, 2], 0),
+):
+    try:
+        call()
+    except ModuleNotFoundError as error:
+        print("NUMBA_DISABLE_JIT" in str(error))
+print(reductions.reduce(lambda a, b: a + b, [1, 2], 0, backend="python"))
+"""
+
+
+def test_numba_switched_off() -> None:
+    """Its backends are missing then, and the message says why."""
+    pytest.importorskip("numba")
+    assert child.output(SWITCHED_OFF, NUMBA_DISABLE_JIT="1").split() == ["cython", "3", "True", "True", "3"]
