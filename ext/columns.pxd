@@ -287,9 +287,12 @@ cdef inline void _places(
     cdef const number *row
     for j in range(count):
         best[j] = x[j]
-        where16[j] = 0
-        where32[j] = 0
-        where64[j] = 0
+        if sizeof(number) <= 2:     # the others have no room for so many
+            where16[j] = 0
+        elif sizeof(number) == 4:
+            where32[j] = 0
+        else:
+            where64[j] = 0
     for i in range(1, n):
         row = <const number *> (<const char *> x + i * stride)
         for j in range(count):

@@ -46,7 +46,7 @@ except ImportError:
 
 calls = {name: getattr(reductions, name) for name in reductions.__all__ if name not in ("reduce", "check_associative")}
 calls["dot"] = lambda x, **how: reductions.dot(x, x, **how)
-calls["reduce"] = lambda x, **how: reductions.reduce("max", x, **how)
+calls["reduce"] = lambda x, **how: reductions.reduce("max", x, backend="python", **how)
 calls["is_prime"], calls["next_prime"] = primes.is_prime, primes.next_prime
 calls["threshold"] = lambda x, **how: pixels.threshold(x, 5, **how)
 calls["otsu"] = lambda x, **how: pixels.threshold_otsu(x, **how)

@@ -24,8 +24,11 @@ def as_array(x: Any, argument: str) -> Any:
     Raises
     ------
     TypeError
-        If another package has made the dtype; the message names ``argument``.
+        If another package has made the dtype, elements are masked, or ``x`` has a unit: nothing that an array says
+        about its numbers is left out in silence. The message names ``argument``.
     """
+    if type(x) is not np.ndarray:
+        _refuse_more_than_numbers(x, argument)
     array = np.asarray(x)
     dtype = array.dtype
     if dtype.kind in "biufc":
@@ -34,6 +37,21 @@ def as_array(x: Any, argument: str) -> Any:
         if dtype.names is not None:
             array = array.view(np.dtype(dtype.char).newbyteorder(dtype.byteorder))
     return array
+
+
+def _refuse_more_than_numbers(x: Any, argument: str) -> None:
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+        raise TypeError(
+            f"{argument}: got an array with masked elements, expected one without: compressed() leaves them out,"
+            " filled(value) puts something in their place"
+        )
+    # astropy's quantities have a unit; pint's have units and a magnitude.
+    for name, plain in (("unit", "value"), ("units", "magnitude")):
+        if hasattr(type(x), name) and hasattr(x, plain):
+            raise TypeError(
+                f"{argument}: got {type(x).__name__} in {getattr(x, name)}, a unit that would be lost, expected plain"
+                f" numbers: {argument}.{plain}"
+            )
 
 
 def packed(array: Any) -> bool:

@@ -97,7 +97,7 @@ def is_prime(
     Parameters
     ----------
     n : int, array of any integer dtype and shape, or (nested) sequence of ints
-        Negative numbers are not prime.
+        Negative numbers are not prime. An array is also what has ``__array__`` or a buffer.
     out : ndarray of bool, optional
         Array for the answers, of the shape of ``n``, that shares no memory with it.
     backend, threads, executor
@@ -124,7 +124,6 @@ def is_prime(
     backend uses strong tests to the first 13 prime bases (J. Sorenson, J. Webster, Math. Comp. 86, 2017).
     """
     row = backends.resolve(backend)
-    single = not isinstance(n, (np.ndarray, list, tuple, range))
     numbers = _as_uint64(n)
     if out is not None:
         check_out(out, numbers.shape, np.bool_, n, "n")
@@ -145,7 +144,7 @@ def is_prime(
     if out is not None:
         out[...] = answers
         return out
-    return bool(answers) if single else answers[()]
+    return bool(answers) if _is_one(n, numbers) else answers[()]
 
 
 @overload
@@ -323,7 +322,7 @@ def _adjacent(
     if out is not None:
         out[...] = answers
         return out
-    return int(answers) if not isinstance(n, (np.ndarray, list, tuple, range)) else answers[()]
+    return int(answers) if _is_one(n, numbers) else answers[()]
 
 
 def factorint(
@@ -748,6 +747,11 @@ def _as_uint64(n: Any, largest: int = 2**64 - 1) -> NDArray[np.uint64]:
 
     Where 2**64 is allowed, 2**64 - 1 stands for it.
     """
+    if isinstance(n, range) and all(-(2**63) <= end < 2**63 for end in (n.start, n.stop)):
+        n = np.arange(n.start, n.stop, n.step, dtype=np.int64)
+    elif _is_array_like(n):
+        n = as_array(n, "n")
+        n = n.tolist() if n.dtype.kind == "O" else n
     if not isinstance(n, (np.ndarray, np.generic)):
         # As objects, so that NumPy does not make floats of ints beyond int64.
         objects = np.array(n, dtype=object)
@@ -759,6 +763,24 @@ def _as_uint64(n: Any, largest: int = 2**64 - 1) -> NDArray[np.uint64]:
         array = np.maximum(array, array.dtype.type(0))
     numbers: NDArray[np.uint64] = in_c_order(array, np.uint64).reshape(array.shape)
     return numbers
+
+
+def _is_one(n: Any, numbers: NDArray[np.uint64]) -> bool:
+    """Whether a Python number is asked for: of what has no dimensions and is no array."""
+    return numbers.ndim == 0 and not isinstance(n, np.ndarray)
+
+
+def _is_array_like(n: Any) -> bool:
+    """Whether NumPy would take it as an array of one dtype: what says how, or has a buffer."""
+    if isinstance(n, (int, list, tuple, range, str, bytes, np.ndarray, np.generic)):
+        return False
+    if hasattr(n, "__array__") or hasattr(n, "__array_interface__"):
+        return True
+    try:
+        memoryview(n)
+    except TypeError:
+        return False
+    return True
 
 
 def _number(item: Any, largest: int) -> int:
