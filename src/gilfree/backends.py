@@ -152,7 +152,9 @@ def isa() -> str:
 @cache
 def cache_size(level: int, folder: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> int:
     """Bytes of the processor's data cache of level 1 or 2, as Linux tells them; elsewhere 32 KiB and 512 KiB."""
-    for index in folder.glob("index*"):
+    with signals_deferred():  # since Python 3.15 pathlib imports when it is used
+        indices = list(folder.glob("index*"))
+    for index in indices:
         try:
             found, kind, size = ((index / name).read_text().strip() for name in ("level", "type", "size"))
         except OSError:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from gilfree import backends
 from gilfree.backends import Backend
-from gilfree.interpreter import is_main_thread, load, original_thread
+from gilfree.interpreter import is_main_thread, load, original_thread, signals_deferred
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -80,7 +80,8 @@ def cpu_count() -> int:
 def _quota(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> float:
     """CPUs' worth of time that Linux control groups grant this process; infinite where there is no limit."""
     try:
-        lines = proc.read_text().splitlines()
+        with signals_deferred():  # since Python 3.15 pathlib imports when it is used
+            lines = proc.read_text().splitlines()
     except OSError:
         return math.inf
     least = math.inf
